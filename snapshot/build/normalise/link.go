@@ -1,0 +1,93 @@
+package normalise
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/build/source"
+)
+
+var (
+	errMethod = errors.New("column method: none of authenticated, observed, cookie_sync, inferred")
+	errSelf   = errors.New("columns left and right: the same identifier")
+)
+
+// A Link is a normalised row of a link file. The next row overwrites its keys.
+type Link struct {
+	Left, Right Identifier
+	Method      snapshot.Method
+	// Source is the place of the link's source in config.Config.Sources.
+	Source uint16
+	// Seen is the day on which the link was observed.
+	Seen snapshot.Day
+
+	keys []byte // what the keys of Left and Right are parts of
+}
+
+// Links normalises the rows of the files of one spec.
+type Links struct {
+	*Normaliser
+	source  uint16
+	method  snapshot.Method
+	seen    snapshot.Day
+	scratch []byte
+}
+
+// Links returns a normaliser of a file for one goroutine. It is an error where
+// the file is of a later time than the build.
+func (n *Normaliser) Links(spec *config.LinkSpec) (*Links, error) {
+	seen, err := n.fileDay(&spec.FileSpec)
+	if err != nil {
+		return nil, err
+	}
+	id, ok := config.SourceID(n.sources, spec.Source)
+	if !ok {
+		return nil, fmt.Errorf("source %q (%v) is not in the config", spec.Source.Name, spec.Source.Party)
+	}
+	return &Links{Normaliser: n, source: id, method: spec.Method, seen: seen}, nil
+}
+
+// Normalise fills out from row. An error says why the row is a bad one; it
+// names the column, holds no value, and leaves out undefined.
+func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
+	*out = Link{Method: l.method, Source: l.source, Seen: l.seen, keys: out.keys[:0]}
+	var err error
+	if out.Left, err = l.identifier(out, row.Left); err != nil {
+		return inColumn("left", err)
+	}
+	if out.Right, err = l.identifier(out, row.Right); err != nil {
+		return inColumn("right", err)
+	}
+	if bytes.Equal(out.Left.Key, out.Right.Key) {
+		return errSelf
+	}
+	if row.Method != "" {
+		if out.Method, err = snapshot.ParseMethod(row.Method); err != nil {
+			return errMethod
+		}
+	}
+	if row.ObservedAt != "" {
+		at, err := l.pastTime(row.ObservedAt)
+		if err != nil {
+			return inColumn("observed_at", err)
+		}
+		out.Seen, _ = snapshot.DayOf(at) // it is not after the build's, which has a day
+	}
+	return nil
+}
+
+// identifier parses text and puts its key behind the keys of out.
+func (l *Links) identifier(out *Link, text string) (Identifier, error) {
+	l.scratch = append(l.scratch[:0], text...)
+	start := len(out.keys)
+	keys, id, err := l.ns.AppendKey(out.keys, l.scratch)
+	if err != nil {
+		return Identifier{}, err
+	}
+	out.keys = keys
+	key := keys[start:len(keys):len(keys)]
+	return Identifier{Namespace: id, Key: key}, l.checkHash(id, key)
+}

@@ -1,0 +1,113 @@
+package normalise
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
+)
+
+// A Normaliser holds what all files of a build share.
+type Normaliser struct {
+	cfg     *config.Config
+	ns      *index.Namespaces
+	sources []snapshot.Source
+	asOf    time.Time
+
+	email, phone index.NamespaceID
+}
+
+// New makes the normaliser of a build that is of the time asOf. The table is
+// cfg's, from [config.Config.NamespaceTable].
+func New(cfg *config.Config, ns *index.Namespaces, asOf time.Time) (*Normaliser, error) {
+	n := &Normaliser{cfg: cfg, ns: ns, sources: cfg.Sources(), asOf: asOf}
+	if _, ok := snapshot.DayOf(asOf); !ok {
+		return nil, fmt.Errorf("as_of %s is not between 1970 and %v", asOf.Format(time.RFC3339), snapshot.MaxDay)
+	}
+	for name, id := range map[string]*index.NamespaceID{index.EmailSHA256: &n.email, index.PhoneSHA256: &n.phone} {
+		var ok bool
+		if *id, ok = ns.ByName(name); !ok {
+			return nil, fmt.Errorf("namespace %s is not in the table", name)
+		}
+	}
+	return n, nil
+}
+
+// An Identifier is the key of an identifier and the namespace that it is of.
+type Identifier struct {
+	Namespace index.NamespaceID
+	// Key is the canonical key; see [index.Namespaces.AppendKey].
+	Key []byte
+}
+
+// fileDay returns the day that the files of spec are of.
+func (n *Normaliser) fileDay(spec *config.FileSpec) (snapshot.Day, error) {
+	asOf := spec.AsOf
+	if asOf.IsZero() {
+		asOf = n.asOf
+	}
+	if asOf.After(n.asOf) {
+		return 0, fmt.Errorf("path %q (line %d of the config): as_of %s is after that of the build, %s; correct one of them",
+			spec.Path, spec.Line, asOf.Format(time.RFC3339), n.asOf.Format(time.RFC3339))
+	}
+	day, ok := snapshot.DayOf(asOf)
+	if !ok {
+		return 0, fmt.Errorf("path %q (line %d of the config): as_of %s is before 1970", spec.Path, spec.Line, asOf.Format(time.RFC3339))
+	}
+	return day, nil
+}
+
+// Reasons about times.
+var (
+	errFuture = errors.New("is after the build's as_of")
+	errEpoch  = errors.New("is 1970-01-01T00:00:00Z or earlier")
+)
+
+// pastTime reads a time that must not be after the build's as_of.
+func (n *Normaliser) pastTime(s string) (time.Time, error) {
+	t, err := rowTime(s)
+	if err == nil && t.After(n.asOf) {
+		err = errFuture
+	}
+	return t, err
+}
+
+// rowTime reads a time of a row. Zero and what is before is refused: it is
+// what systems write that had no time, and would read as one long ago or, as
+// the zero of [snapshot.ConsentState], as none.
+func rowTime(s string) (time.Time, error) {
+	t, err := config.ParseTime(s)
+	if err == nil && t.Unix() <= 0 {
+		err = errEpoch
+	}
+	return t, err
+}
+
+// inColumn names the column that a reason is about.
+func inColumn(name string, err error) error { return fmt.Errorf("column %s: %w", name, err) }
+
+// emptySHA256 is the hash of nothing, which exports give for every record
+// without an email or phone number: it would make them one person.
+const emptySHA256 = "\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24" +
+	"\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55"
+
+var errEmptyHash = errors.New("the hash of an empty value")
+
+// checkHash refuses the hash of nothing in a namespace of hashes.
+func (n *Normaliser) checkHash(id index.NamespaceID, key []byte) error {
+	if (id == n.email || id == n.phone) && string(n.ns.Value(id, key)) == emptySHA256 {
+		return errEmptyHash
+	}
+	return nil
+}
+
+// appendHash appends the key of a hash in namespace id.
+func (n *Normaliser) appendHash(dst []byte, id index.NamespaceID, hash [32]byte) ([]byte, error) {
+	var digits [2 * len(hash)]byte
+	hex.Encode(digits[:], hash[:])
+	return n.ns.AppendValueKey(dst, id, digits[:])
+}

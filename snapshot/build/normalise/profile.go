@@ -1,0 +1,241 @@
+package normalise
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/build/source"
+)
+
+// MaxSegment is the longest code of a segment, in bytes.
+const MaxSegment = 128
+
+var (
+	errKind     = errors.New("column kind: neither customer nor prospect")
+	errSegment  = fmt.Errorf("column segments: a code over %d bytes or with control characters", MaxSegment)
+	errPurposes = errors.New("column consent_purposes: neither use nor share nor both with | between")
+	errExpires  = errors.New("column consent_expires_at: is before consent_at")
+)
+
+// A Profile is a normalised row of a profile file. The next row overwrites its
+// slices; its strings are parts of the row's, see [source.ProfileRow].
+type Profile struct {
+	// Tenant is the number of the tenant.
+	Tenant uint16
+	// Customer is the tenant's own id of the record.
+	Customer string
+	Kind     snapshot.Kind
+	// Segments are the codes, sorted, each once.
+	Segments []string
+	Consent  snapshot.ConsentState
+	// Identifiers are the profile's own (crm.<tenant>), and then its email and
+	// phone hashes, each once.
+	Identifiers []Identifier
+	// Seen is the day that the file is of.
+	Seen snapshot.Day
+	// BadFields are the fields that could not be used.
+	BadFields []BadField
+
+	keys []byte // what the keys of Identifiers are parts of
+}
+
+// A BadField is a field that could not be used, in a row that could.
+type BadField struct {
+	// Column is the column's name, among those of source.ProfileColumns.
+	Column string
+	// Reason never holds the value.
+	Reason string
+}
+
+// Profiles normalises the rows of one tenant's files of one spec.
+type Profiles struct {
+	*Normaliser
+	tenant  uint16
+	crm     index.NamespaceID
+	seen    snapshot.Day
+	scratch []byte
+}
+
+// Profiles returns a normaliser of a file for one goroutine. It is an error
+// where the file is of a later time than the build.
+func (n *Normaliser) Profiles(tenant uint16, spec *config.FileSpec) (*Profiles, error) {
+	seen, err := n.fileDay(spec)
+	if err != nil {
+		return nil, err
+	}
+	name := index.CRMPrefix + n.cfg.Tenants[tenant].Name
+	crm, ok := n.ns.ByName(name)
+	if !ok {
+		return nil, fmt.Errorf("namespace %s is not in the table", name)
+	}
+	return &Profiles{Normaliser: n, tenant: tenant, crm: crm, seen: seen}, nil
+}
+
+// Normalise fills out from row. An error says why the row is a bad one; it
+// names the column, holds no value, and leaves out undefined.
+func (p *Profiles) Normalise(row *source.ProfileRow, out *Profile) error {
+	*out = Profile{
+		Tenant:      p.tenant,
+		Customer:    row.CustomerID,
+		Segments:    out.Segments[:0],
+		Identifiers: out.Identifiers[:0],
+		Seen:        p.seen,
+		BadFields:   out.BadFields[:0],
+		keys:        out.keys[:0],
+	}
+	if err := p.add(out, p.crm, row.CustomerID); err != nil {
+		return inColumn("customer_id", err)
+	}
+	if row.Kind != "" {
+		kind, err := snapshot.ParseKind(row.Kind)
+		if err != nil {
+			return errKind
+		}
+		out.Kind = kind
+	}
+	var err error
+	if out.Segments, err = appendSegments(out.Segments, row.Segments); err != nil {
+		return err
+	}
+	if out.Consent, err = p.consent(row); err != nil {
+		return err
+	}
+	p.contacts(row, out)
+	return nil
+}
+
+// contacts adds the email and phone identifiers.
+func (p *Profiles) contacts(row *source.ProfileRow, out *Profile) {
+	if row.Email != "" {
+		hash, err := EmailHash(row.Email)
+		if err == nil {
+			err = p.addHash(out, p.email, hash)
+		}
+		out.report("email", err)
+	}
+	if row.EmailSHA256 != "" {
+		out.report("email_sha256", p.add(out, p.email, row.EmailSHA256))
+	}
+	if row.Phone != "" {
+		hash, err := PhoneHash(row.Phone, p.cfg.DefaultRegion)
+		if err == nil {
+			err = p.addHash(out, p.phone, hash)
+		}
+		out.report("phone", err)
+	}
+	if row.PhoneSHA256 != "" {
+		out.report("phone_sha256", p.add(out, p.phone, row.PhoneSHA256))
+	}
+}
+
+// report adds a bad field where err says that it is one.
+func (out *Profile) report(column string, err error) {
+	if err != nil {
+		out.BadFields = append(out.BadFields, BadField{Column: column, Reason: err.Error()})
+	}
+}
+
+// add adds the identifier with a value as it is written.
+func (p *Profiles) add(out *Profile, id index.NamespaceID, value string) error {
+	start := len(out.keys)
+	p.scratch = append(p.scratch[:0], value...)
+	keys, err := p.ns.AppendValueKey(out.keys, id, p.scratch)
+	if err == nil {
+		err = p.checkHash(id, keys[start:])
+	}
+	if err == nil {
+		out.addKey(id, keys, start)
+	}
+	return err
+}
+
+// addHash adds the identifier of a hash.
+func (p *Profiles) addHash(out *Profile, id index.NamespaceID, hash [32]byte) error {
+	start := len(out.keys)
+	keys, err := p.appendHash(out.keys, id, hash)
+	if err == nil {
+		out.addKey(id, keys, start)
+	}
+	return err
+}
+
+// addKey adds the key that keys ends with, unless it is there.
+func (out *Profile) addKey(id index.NamespaceID, keys []byte, start int) {
+	key := keys[start:len(keys):len(keys)]
+	for _, other := range out.Identifiers {
+		if bytes.Equal(other.Key, key) {
+			return
+		}
+	}
+	// Where keys has moved, the keys before stay in the old array as they are.
+	out.keys = keys
+	out.Identifiers = append(out.Identifiers, Identifier{Namespace: id, Key: key})
+}
+
+// appendSegments appends the codes of s, sorted, each once. Codes that are
+// empty, as after a closing |, are passed over.
+func appendSegments(dst []string, s string) ([]string, error) {
+	for code := range strings.SplitSeq(s, "|") {
+		code = strings.TrimSpace(code)
+		if code == "" {
+			continue
+		}
+		if len(code) > MaxSegment || strings.ContainsFunc(code, unicode.IsControl) {
+			return dst, errSegment
+		}
+		dst = append(dst, code)
+	}
+	slices.Sort(dst)
+	return slices.Compact(dst), nil
+}
+
+// consent reads the consent columns. A row without consent_at has none,
+// whatever purposes it names; an end is kept even so.
+func (p *Profiles) consent(row *source.ProfileRow) (snapshot.ConsentState, error) {
+	var c snapshot.ConsentState
+	purposes, err := parsePurposes(row.ConsentPurposes)
+	if err != nil {
+		return c, err
+	}
+	if row.ConsentAt != "" {
+		at, err := p.pastTime(row.ConsentAt)
+		if err != nil {
+			return c, inColumn("consent_at", err)
+		}
+		c.At, c.Purposes = at.Unix(), purposes
+	}
+	if row.ConsentExpiresAt != "" {
+		expires, err := rowTime(row.ConsentExpiresAt)
+		if err != nil {
+			return c, inColumn("consent_expires_at", err)
+		}
+		c.Expires = expires.Unix()
+		if c.Expires < c.At {
+			return c, errExpires
+		}
+	}
+	return c, nil
+}
+
+// parsePurposes reads purposes with | between; none stands for use.
+func parsePurposes(s string) (snapshot.Purposes, error) {
+	if s == "" {
+		return snapshot.Use, nil
+	}
+	var all snapshot.Purposes
+	for word := range strings.SplitSeq(s, "|") {
+		one, err := snapshot.ParsePurpose(strings.TrimSpace(word))
+		if err != nil {
+			return 0, errPurposes
+		}
+		all |= one
+	}
+	return all, nil
+}

@@ -1,0 +1,242 @@
+package snapshot
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+)
+
+// file is one open file of a snapshot.
+type file struct {
+	name   string
+	header header
+	toc    []tocEntry
+	sums   []uint64 // of the chunks of data[:end]
+	end    int64    // where sections end
+	root   [32]byte
+
+	data   []byte // the whole file
+	mapped bool   // data is to be unmapped
+	// copied is a checked copy of whole chunks of data, from copyStart on, in
+	// anonymous memory; nil where there is none.
+	copied    []byte
+	copyStart int64
+}
+
+// openFile maps a file and parses its tail. It does not check the chunks.
+func openFile(dir, name string) (*file, error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < headerSize+trailerSize || !info.Mode().IsRegular() {
+		return nil, corrupt(name, "trailer", -1, "%d bytes are too few", info.Size())
+	}
+	data, err := mapFile(f, int(info.Size()))
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", name, err)
+	}
+	var c *file
+	err = Guard(func() (err error) {
+		c, err = parseFile(name, data)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, unmap(data))
+	}
+	c.mapped = true
+	return c, nil
+}
+
+// parseFile reads the tail and the header of a file that lies in data, in the
+// order magic, version, checksum, content.
+func parseFile(name string, data []byte) (*file, error) {
+	size := int64(len(data))
+	if size < headerSize+trailerSize {
+		return nil, corrupt(name, "trailer", -1, "%d bytes are too few", size)
+	}
+	h, err := parseHeader(data[:headerSize])
+	if err != nil {
+		return nil, fmt.Errorf("file %s, section header, chunk 0: %w", name, err)
+	}
+	at := size - trailerSize
+	t, err := parseTrailer(data[at:])
+	if err != nil {
+		return nil, corrupt(name, "trailer", at, "%v", err)
+	}
+	if t.fileSize != size || t.tocOffset < headerSize || t.tocOffset > size || t.tocOffset+t.tailSize() != size ||
+		int64(t.chunks) != (t.tocOffset+ChunkSize-1)/ChunkSize {
+		return nil, corrupt(name, "trailer", at, "sizes do not add up: the file has %d bytes and was written with %d", size, t.fileSize)
+	}
+	tail := append([]byte(nil), data[t.tocOffset:]...)
+	toc := tail[:len(tail)-trailerSize]
+	if xxh3.Hash128(toc).Bytes() != t.tocSum {
+		return nil, corrupt(name, "toc", t.tocOffset, "checksum of the table of contents")
+	}
+	f := &file{name: name, header: h, end: t.tocOffset, data: data, root: sha256.Sum256(tail)}
+	if err := f.parseTOC(toc, int(t.sections)); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *file) parseTOC(toc []byte, sections int) error {
+	next := int64(headerSize)
+	for range sections {
+		e := tocEntry{
+			tag:    strings.TrimRight(string(toc[:8]), "\x00"),
+			offset: int64(binary.LittleEndian.Uint64(toc[8:])),
+			length: int64(binary.LittleEndian.Uint64(toc[16:])),
+		}
+		if e.offset != next || e.length < 0 || e.length > f.end-e.offset {
+			return corrupt(f.name, "toc", f.end, "section %q at %d with %d bytes is out of place", e.tag, e.offset, e.length)
+		}
+		next = alignUp(e.offset+e.length, sectionAlign)
+		f.toc = append(f.toc, e)
+		toc = toc[tocEntrySize:]
+	}
+	if next != f.end {
+		return corrupt(f.name, "toc", f.end, "sections end at %d, not at %d", next, f.end)
+	}
+	for ; len(toc) > 0; toc = toc[8:] {
+		f.sums = append(f.sums, binary.LittleEndian.Uint64(toc))
+	}
+	return nil
+}
+
+// chunk returns the bounds of chunk i.
+func (f *file) chunk(i int) (from, to int64) {
+	from = int64(i) * ChunkSize
+	return from, min(from+ChunkSize, f.end)
+}
+
+// check compares every chunk with its checksum, as far as it has not been
+// copied, and looks that the padding is zero.
+func (f *file) check() error {
+	return Guard(func() error {
+		for i, sum := range f.sums {
+			from, to := f.chunk(i)
+			if from >= f.copyStart && to <= f.copyStart+int64(len(f.copied)) {
+				continue
+			}
+			if xxh3.Hash(f.data[from:to]) != sum {
+				return f.badChunk(i)
+			}
+		}
+		return f.checkPadding()
+	})
+}
+
+func (f *file) badChunk(i int) error {
+	from, to := f.chunk(i)
+	var names []string
+	if from < headerSize {
+		names = append(names, "header")
+	}
+	for _, e := range f.toc {
+		if e.offset < to && alignUp(e.offset+e.length, sectionAlign) > from {
+			names = append(names, e.tag)
+		}
+	}
+	return corrupt(f.name, strings.Join(names, "+"), from, "checksum")
+}
+
+func (f *file) checkPadding() error {
+	for _, b := range f.data[40:headerSize] {
+		if b != 0 {
+			return corrupt(f.name, "header", 0, "padding is not zero")
+		}
+	}
+	for _, e := range f.toc {
+		end := e.offset + e.length
+		for _, b := range f.data[end:alignUp(end, sectionAlign)] {
+			if b != 0 {
+				return corrupt(f.name, e.tag, end, "padding is not zero")
+			}
+		}
+	}
+	return nil
+}
+
+// copySections copies the chunks from one section to another into anonymous
+// memory and checks the copy, so that what is served later is what was
+// checked.
+func (f *file) copySections(from, to string) error {
+	a, err := f.find(from)
+	if err != nil {
+		return err
+	}
+	b, err := f.find(to)
+	if err != nil {
+		return err
+	}
+	if a.offset >= b.offset+b.length {
+		return nil
+	}
+	first, last := int(a.offset/ChunkSize), int((b.offset+b.length-1)/ChunkSize)
+	start, _ := f.chunk(first)
+	_, end := f.chunk(last)
+	copied, err := anonymous(int(end - start))
+	if err != nil {
+		return fmt.Errorf("memory for a copy of %s: %w", f.name, err)
+	}
+	f.copied, f.copyStart = copied, start
+	return Guard(func() error {
+		for i := first; i <= last; i++ {
+			from, to := f.chunk(i)
+			part := copied[from-start : to-start]
+			copy(part, f.data[from:to])
+			if xxh3.Hash(part) != f.sums[i] {
+				return f.badChunk(i)
+			}
+		}
+		return seal(copied)
+	})
+}
+
+func (f *file) find(tag string) (tocEntry, error) {
+	for _, e := range f.toc {
+		if e.tag == tag {
+			return e, nil
+		}
+	}
+	return tocEntry{}, corrupt(f.name, tag, -1, "the section is missing")
+}
+
+// section returns the bytes of a section, from the copy where there is one.
+func (f *file) section(tag string) ([]byte, error) {
+	e, err := f.find(tag)
+	if err != nil {
+		return nil, err
+	}
+	from, to := e.offset, e.offset+e.length
+	if from >= f.copyStart && to <= f.copyStart+int64(len(f.copied)) {
+		from, to = from-f.copyStart, to-f.copyStart
+		return f.copied[from:to:to], nil
+	}
+	return f.data[from:to:to], nil
+}
+
+// close gives the memory back.
+func (f *file) close() error {
+	var err error
+	if f.copied != nil {
+		err = unmap(f.copied)
+	}
+	if f.mapped {
+		err = errors.Join(err, unmap(f.data))
+	}
+	f.data, f.copied = nil, nil
+	return err
+}

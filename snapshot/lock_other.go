@@ -1,0 +1,11 @@
+//go:build !unix
+
+package snapshot
+
+import "os"
+
+// lockFile opens the file. Where there is no flock, two builds into one store
+// at once are the operator's to prevent.
+func lockFile(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+}

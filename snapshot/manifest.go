@@ -1,0 +1,258 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	mathbits "math/bits"
+	"time"
+
+	"github.com/matchd/matchd/index"
+)
+
+// manifestName is the file that names all others.
+const manifestName = "manifest"
+
+// HexBytes are bytes that JSON shows as hexadecimal digits.
+type HexBytes []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (b HexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *HexBytes) UnmarshalText(text []byte) (err error) {
+	*b, err = hex.AppendDecode(nil, text)
+	return err
+}
+
+func (b HexBytes) String() string { return hex.EncodeToString(b) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (b LegalBasis) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *LegalBasis) UnmarshalText(text []byte) (err error) {
+	*b, err = ParseLegalBasis(string(text))
+	return err
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (p Party) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Party) UnmarshalText(text []byte) (err error) {
+	*p, err = ParseParty(string(text))
+	return err
+}
+
+// Meta is what a snapshot says of itself before its contents are known.
+type Meta struct {
+	// ID is a hash of all that goes into the snapshot.
+	ID ID `json:"-"`
+	// KeyID names the store's secret that its hashes are keyed with.
+	KeyID string `json:"key_id"`
+	// AsOf is the time that the snapshot speaks of, in whole seconds.
+	AsOf time.Time `json:"as_of"`
+	// Oldest is the earliest day that a link was last seen on.
+	Oldest Day `json:"oldest_day"`
+	// LinkMaxAge is how long a link from a cookie or device id lasts after it
+	// was last seen, in months.
+	LinkMaxAge int `json:"link_max_age_months"`
+	// Normalised says by which profiles keys were made, by namespace.
+	Normalised map[string]string `json:"normalised"`
+	// IndexShards and RecordShards are powers of two.
+	IndexShards  int `json:"index_shards"`
+	RecordShards int `json:"record_shards"`
+}
+
+// Counts are what a snapshot holds.
+type Counts struct {
+	Identifiers int64            `json:"identifiers"`
+	Persons     int64            `json:"persons"`
+	Profiles    int64            `json:"profiles"`
+	Links       int64            `json:"links"`
+	Spares      int64            `json:"spare_links"`
+	Largest     int64            `json:"largest_person"` // identifiers of the largest person
+	ByNamespace map[string]int64 `json:"by_namespace"`
+	ByTenant    map[string]int64 `json:"profiles_by_tenant"`
+}
+
+// Manifest is the contents of the manifest's meta section.
+type Manifest struct {
+	Meta
+	Counts Counts     `json:"counts"`
+	Files  []FileInfo `json:"files"` // all but the manifest, index shards first
+}
+
+// Name is the name of the snapshot's folder: its time and the start of its id.
+func (m Meta) Name() string {
+	return m.AsOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(m.ID[:6])
+}
+
+// Validate checks the ranges.
+func (m Meta) Validate() error {
+	asOf, ok := DayOf(m.AsOf)
+	switch {
+	case !ok || m.AsOf.Nanosecond() != 0:
+		return fmt.Errorf("as_of %v is not a whole second between 1970 and %v", m.AsOf, MaxDay)
+	case m.Oldest > asOf:
+		return fmt.Errorf("oldest day %v is after %v", m.Oldest, asOf)
+	case m.LinkMaxAge < 1:
+		return fmt.Errorf("link_max_age is %d months", m.LinkMaxAge)
+	}
+	for _, n := range []int{m.IndexShards, m.RecordShards} {
+		if n < 1 || n > 1<<index.MaxShardBits || n&(n-1) != 0 {
+			return fmt.Errorf("%d shards: not a power of two of at most %d", n, 1<<index.MaxShardBits)
+		}
+	}
+	return nil
+}
+
+// Dictionaries are the names that a snapshot refers to by number.
+type Dictionaries struct {
+	Namespaces *index.Namespaces
+	Sources    []Source
+	Tenants    []Tenant
+	Segments   []Segment
+}
+
+// Segment is a tenant's audience code.
+type Segment struct {
+	Tenant uint16
+	Code   string
+}
+
+// layout holds the widths of the bit fields of records.
+type layout struct {
+	newest                                 Day // ages count back from here
+	namespaceBits, sourceBits, ageBits     int
+	tenants, segments, sources, namespaces int
+}
+
+func newLayout(m Meta, d Dictionaries) layout {
+	newest, _ := DayOf(m.AsOf)
+	return layout{
+		newest:        newest,
+		namespaceBits: mathbits.Len(uint(d.Namespaces.Len())),
+		sourceBits:    mathbits.Len(uint(len(d.Sources))),
+		ageBits:       mathbits.Len(uint(newest - m.Oldest)),
+		tenants:       len(d.Tenants),
+		segments:      len(d.Segments),
+		sources:       len(d.Sources),
+		namespaces:    d.Namespaces.Len(),
+	}
+}
+
+// writeManifest writes the manifest and returns the SHA-256 of its bytes.
+func writeManifest(fs FS, path string, m Manifest, d Dictionaries) (HexBytes, error) {
+	whole := sha256.New()
+	w, err := newFileWriter(fs, path, manifestName, header{kind: kindManifest, snapshot: m.ID, shards: 1}, whole)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []struct {
+		tag   string
+		value any
+	}{
+		{sectionMeta, m},
+		{sectionNamespaces, namespacesJSON(d.Namespaces)},
+		{sectionSources, d.Sources},
+		{sectionTenants, d.Tenants},
+	} {
+		b, err := json.Marshal(s.value)
+		if err != nil {
+			w.abandon()
+			return nil, err
+		}
+		w.section(s.tag)
+		w.write(b)
+	}
+	w.section(sectionSegments)
+	w.write(appendSegments(nil, d.Segments))
+	_, err = w.finish()
+	return whole.Sum(nil), err
+}
+
+type namespaceJSON struct {
+	Name    string `json:"name"`
+	Compare string `json:"compare"`
+	Size    int    `json:"size,omitempty"`
+}
+
+func namespacesJSON(t *index.Namespaces) []namespaceJSON {
+	out := make([]namespaceJSON, 0, t.Len())
+	for _, n := range t.All() {
+		out = append(out, namespaceJSON{n.Name, n.Compare.String(), n.Size})
+	}
+	return out
+}
+
+// parseManifest decodes the sections of a manifest.
+func parseManifest(f *file) (m Manifest, d Dictionaries, err error) {
+	var namespaces []namespaceJSON
+	for _, s := range []struct {
+		tag  string
+		into any
+	}{
+		{sectionMeta, &m},
+		{sectionNamespaces, &namespaces},
+		{sectionSources, &d.Sources},
+		{sectionTenants, &d.Tenants},
+	} {
+		b, err := f.section(s.tag)
+		if err != nil {
+			return m, d, err
+		}
+		dec := json.NewDecoder(bytes.NewReader(b))
+		if err := dec.Decode(s.into); err != nil {
+			return m, d, corrupt(f.name, s.tag, -1, "%v", err)
+		}
+	}
+	m.ID = f.header.snapshot
+	if err := m.Validate(); err != nil {
+		return m, d, corrupt(f.name, sectionMeta, -1, "%v", err)
+	}
+	list := make([]index.Namespace, 0, len(namespaces))
+	for _, n := range namespaces {
+		c, err := index.ParseCompare(n.Compare)
+		if err != nil {
+			return m, d, corrupt(f.name, sectionNamespaces, -1, "%v", err)
+		}
+		list = append(list, index.Namespace{Name: n.Name, Compare: c, Size: n.Size})
+	}
+	if d.Namespaces, err = index.NewNamespaces(list); err != nil {
+		return m, d, corrupt(f.name, sectionNamespaces, -1, "%v", err)
+	}
+	b, err := f.section(sectionSegments)
+	if err != nil {
+		return m, d, err
+	}
+	if d.Segments, err = parseSegments(b, len(d.Tenants)); err != nil {
+		return m, d, corrupt(f.name, sectionSegments, -1, "%v", err)
+	}
+	return m, d, nil
+}
+
+// appendSegments encodes the segment dictionary: for each, in order, the
+// tenant's number, the length of the code and the code.
+func appendSegments(dst []byte, segments []Segment) []byte {
+	for _, s := range segments {
+		dst = appendUvarint(dst, uint64(s.Tenant))
+		dst = appendUvarint(dst, uint64(len(s.Code)))
+		dst = append(dst, s.Code...)
+	}
+	return dst
+}
+
+func parseSegments(b []byte, tenants int) ([]Segment, error) {
+	c := cursor{b: b}
+	var out []Segment
+	for len(c.b) > 0 {
+		tenant := c.uvarint(uint64(max(tenants, 1) - 1))
+		code := c.bytes(c.uvarint(1 << 16))
+		out = append(out, Segment{Tenant: uint16(tenant), Code: string(code)})
+	}
+	return out, c.err
+}

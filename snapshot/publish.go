@@ -1,0 +1,126 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Draft is a snapshot that is being built: a hidden folder in the store, and
+// the store's lock.
+type Draft struct {
+	store *Store
+	lock  *os.File
+	name  string
+}
+
+// Begin takes the store's lock, clears away what a killed build left, and
+// makes an empty folder to write a snapshot into.
+func (s *Store) Begin() (*Draft, error) {
+	lock, err := lockFile(s.path(lockName))
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", s.dir, err)
+	}
+	d := &Draft{store: s, lock: lock, name: draftPrefix + "new"}
+	if err := d.clear(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if err := s.fs.MkdirAll(d.Dir(), 0o755); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return d, nil
+}
+
+// Dir is the folder to write into.
+func (d *Draft) Dir() string { return d.store.path(snapshotsName, d.name) }
+
+// clear removes all hidden folders.
+func (d *Draft) clear() error {
+	list, err := os.ReadDir(d.store.path(snapshotsName))
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if strings.HasPrefix(e.Name(), draftPrefix) {
+			err = errors.Join(err, d.store.fs.RemoveAll(d.store.path(snapshotsName, e.Name())))
+		}
+	}
+	return err
+}
+
+// Close gives the lock back and removes what was not published.
+func (d *Draft) Close() error {
+	return errors.Join(d.clear(), d.lock.Close())
+}
+
+// Publish makes the snapshot that was written into the draft the current one.
+// The order is what makes it atomic: the files are durable already, then the
+// folder gets its name, then CURRENT its new content, each made durable before
+// the next step begins.
+func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
+	s := d.store
+	c := Current{Name: m.Name(), Manifest: hash}
+	final := s.path(snapshotsName, c.Name)
+	if _, err := os.Stat(final); err == nil {
+		same, err := s.sound(c)
+		if err != nil {
+			return c, err
+		}
+		if same {
+			return c, s.setCurrent(c)
+		}
+		// It is damaged, or left from a lost write. Readers that have it
+		// mapped keep it.
+		if err := s.fs.Rename(final, s.path(snapshotsName, draftPrefix+"old")); err != nil {
+			return c, err
+		}
+	}
+	if err := s.fs.Rename(d.Dir(), final); err != nil {
+		return c, err
+	}
+	if err := s.fs.SyncDir(s.path(snapshotsName)); err != nil {
+		return c, err
+	}
+	return c, s.setCurrent(c)
+}
+
+// sound reports whether the snapshot that c names is there, byte for byte.
+func (s *Store) sound(c Current) (bool, error) {
+	snap, err := Open(s.path(snapshotsName, c.Name), c.Manifest, Map)
+	if err != nil {
+		return false, nil
+	}
+	return true, snap.Close()
+}
+
+func (s *Store) setCurrent(c Current) error {
+	if old, err := s.Current(); err == nil && old.Name == c.Name && bytes.Equal(old.Manifest, c.Manifest) {
+		return nil
+	}
+	return writeFile(s.fs, s.path(currentName), c.format(), 0o644)
+}
+
+// Prune removes all but the newest keep snapshots, and never the current one.
+// It needs the lock, so it is a draft's.
+func (d *Draft) Prune(keep int) ([]string, error) {
+	s := d.store
+	cur, err := s.Current()
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == cur.Name })
+	old := names[:max(0, len(names)-max(keep-1, 0))]
+	for _, n := range old {
+		if err := s.fs.RemoveAll(s.path(snapshotsName, n)); err != nil {
+			return nil, err
+		}
+	}
+	return old, nil
+}

@@ -1,0 +1,315 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math"
+	mathbits "math/bits"
+
+	"github.com/matchd/matchd/index"
+)
+
+// A hot record is 8-byte aligned; its head is its check and the length of its
+// body, both 32 bits. FORMAT.md, "Hot records", gives the body.
+const (
+	recordAlign = 8
+	recordHead  = 8
+	// MaxRecord is the longest body of a hot record, in bytes.
+	MaxRecord = 16 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// place is where a record or a cold block is. Its check is mixed with it, so
+// that bytes of another place or another snapshot do not pass for its own.
+type place struct {
+	snapshot ID
+	shard    uint32
+	at       uint64
+}
+
+// check is the CRC-32C of b, xor the upper half of a mix of the place (the
+// finaliser of MurmurHash3, by Austin Appleby).
+func (p place) check(b []byte) uint32 {
+	x := binary.LittleEndian.Uint64(p.snapshot[:]) ^ uint64(p.shard)<<48 ^ p.at
+	x = (x ^ x>>33) * 0xff51afd7ed558ccd
+	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
+	return crc32.Checksum(b, castagnoli) ^ uint32(x>>32)
+}
+
+func appendUvarint(dst []byte, v uint64) []byte { return binary.AppendUvarint(dst, v) }
+
+// appendRecord appends the hot record of p, which is to lie at pl, with its
+// head and padding. The offset at which it starts must be aligned.
+func appendRecord(dst []byte, p *Person, l *layout, pl place, cold coldRef) ([]byte, error) {
+	start := len(dst)
+	dst = append(dst, make([]byte, recordHead)...)
+	dst = append(dst, p.ID[:]...)
+	dst = binary.AppendVarint(dst, p.Born)
+	dst = appendUvarint(dst, uint64(len(p.Nodes)))
+	dst = appendUvarint(dst, uint64(len(p.Spares)))
+	dst = appendUvarint(dst, uint64(len(p.Profiles)))
+	dst = appendUvarint(dst, uint64(cold.block))
+	dst = appendUvarint(dst, uint64(cold.offset))
+	for i := range p.Nodes {
+		dst = index.AppendConfirm(dst, p.Nodes[i].Hash)
+	}
+	dst = appendNodes(dst, p, l)
+	for i := range p.Profiles {
+		dst = appendProfile(dst, &p.Profiles[i])
+	}
+	body := len(dst) - start - recordHead
+	if body > MaxRecord {
+		return dst[:start], errors.New("the person has too many identifiers, profiles or segments for one record")
+	}
+	binary.LittleEndian.PutUint32(dst[start+4:], uint32(body))
+	binary.LittleEndian.PutUint32(dst[start:], pl.check(dst[start+4:]))
+	return append(dst, make([]byte, -(len(dst)-start)&(recordAlign-1))...), nil
+}
+
+func appendNodes(dst []byte, p *Person, l *layout) []byte {
+	parentBits := parentBits(len(p.Nodes))
+	pack := packer{b: dst}
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		pack.put(n.Parent, parentBits)
+		pack.put(uint32(n.Namespace), l.namespaceBits)
+		pack.put(uint32(n.Method), methodBits)
+		pack.put(uint32(l.newest-n.Seen), l.ageBits)
+		pack.put(uint32(n.Source), l.sourceBits)
+	}
+	pack = packer{b: pack.b} // spares begin at a byte
+	for i := range p.Spares {
+		s := &p.Spares[i]
+		pack.put(s.A, parentBits)
+		pack.put(s.B, parentBits)
+		pack.put(uint32(s.Method), methodBits)
+		pack.put(uint32(l.newest-s.Seen), l.ageBits)
+	}
+	return pack.b
+}
+
+// Bits of a profile's flags.
+const (
+	flagProspect = 1 << iota
+	flagUse
+	flagShare
+	flagAt
+	flagExpires
+)
+
+func appendProfile(dst []byte, p *Profile) []byte {
+	var flags byte
+	if p.Kind == Prospect {
+		flags |= flagProspect
+	}
+	if p.Consent.Purposes&Use != 0 {
+		flags |= flagUse
+	}
+	if p.Consent.Purposes&Share != 0 {
+		flags |= flagShare
+	}
+	if p.Consent.At != 0 {
+		flags |= flagAt
+	}
+	if p.Consent.Expires != 0 {
+		flags |= flagExpires
+	}
+	dst = appendUvarint(append(dst, flags), uint64(p.Tenant))
+	dst = appendUvarint(dst, uint64(p.Node))
+	if flags&flagAt != 0 {
+		dst = binary.AppendVarint(dst, p.Consent.At)
+	}
+	if flags&flagExpires != 0 {
+		dst = binary.AppendVarint(dst, p.Consent.Expires)
+	}
+	dst = append(appendUvarint(dst, uint64(len(p.Customer))), p.Customer...)
+	dst = appendUvarint(dst, uint64(len(p.Segments)))
+	next := uint32(0)
+	for _, s := range p.Segments {
+		dst = appendUvarint(dst, uint64(s-next))
+		next = s + 1
+	}
+	return dst
+}
+
+const methodBits = 2
+
+func parentBits(nodes int) int { return mathbits.Len(uint(nodes - 1)) }
+
+// Record is a decoded hot record. It lies in the buffer it was read into.
+type Record struct {
+	ID PersonID
+	// Born is when the person was first built, in Unix seconds.
+	Born int64
+
+	layout     *layout
+	nodes      int
+	spares     int
+	profiles   int
+	parentBits int
+	cold       coldRef
+	confirms   []byte
+	nodeBits   []byte
+	spareBits  []byte
+	rest       []byte // profiles
+}
+
+// parse decodes a body whose check was right. What it accepts can be read
+// without further errors but for profiles, which a ProfileReader decodes.
+func (r *Record) parse(body []byte, l *layout) error {
+	c := cursor{b: body}
+	id := c.bytes(16)
+	born := c.varint()
+	nodes := int(c.uvarint(MaxRecord))
+	spares := int(c.uvarint(MaxRecord))
+	profiles := int(c.uvarint(MaxRecord))
+	cold := coldRef{uint32(c.uvarint(math.MaxUint32)), uint32(c.uvarint(math.MaxUint32))}
+	if c.err != nil || nodes == 0 {
+		return errShort
+	}
+	pb := parentBits(nodes)
+	nodeWidth := pb + l.namespaceBits + methodBits + l.ageBits + l.sourceBits
+	spareWidth := 2*pb + methodBits + l.ageBits
+	*r = Record{
+		ID: PersonID(id), Born: born,
+		layout: l, nodes: nodes, spares: spares, profiles: profiles, parentBits: pb, cold: cold,
+		confirms:  c.bytes(uint64(nodes) * index.ConfirmSize),
+		nodeBits:  c.bytes((uint64(nodes)*uint64(nodeWidth) + 7) / 8),
+		spareBits: c.bytes((uint64(spares)*uint64(spareWidth) + 7) / 8),
+		rest:      c.b,
+	}
+	return c.err
+}
+
+// Len is the number of identifiers.
+func (r *Record) Len() int { return r.nodes }
+
+// Find returns the place of the identifier with hash h, confirmed on all 128
+// bits together with the table entry that led here, or -1.
+func (r *Record) Find(h index.Hash) int { return index.Confirm(r.confirms, h) }
+
+// RecordNode is an identifier of a record: see [Node].
+type RecordNode struct {
+	Parent    int
+	Namespace index.NamespaceID
+	Method    Method
+	Source    uint16
+	Seen      Day
+}
+
+// Node returns identifier i, below Len. In a damaged record a parent may not
+// stand before its child; see [Record.Valid].
+func (r *Record) Node(i int) RecordNode {
+	l := r.layout
+	at := i * (r.parentBits + l.namespaceBits + methodBits + l.ageBits + l.sourceBits)
+	take := func(width int) uint32 {
+		v := bits(r.nodeBits, at, width)
+		at += width
+		return v
+	}
+	return RecordNode{
+		Parent:    int(take(r.parentBits)),
+		Namespace: index.NamespaceID(take(l.namespaceBits)),
+		Method:    Method(take(methodBits)),
+		Seen:      l.newest - Day(take(l.ageBits)),
+		Source:    uint16(take(l.sourceBits)),
+	}
+}
+
+// Spares is the number of links beside the tree.
+func (r *Record) Spares() int { return r.spares }
+
+// Spare returns link i beside the tree, below Spares.
+func (r *Record) Spare(i int) Spare {
+	l := r.layout
+	at := i * (2*r.parentBits + methodBits + l.ageBits)
+	a := bits(r.spareBits, at, r.parentBits)
+	b := bits(r.spareBits, at+r.parentBits, r.parentBits)
+	at += 2 * r.parentBits
+	return Spare{
+		A: a, B: b,
+		Method: Method(bits(r.spareBits, at, methodBits)),
+		Seen:   l.newest - Day(bits(r.spareBits, at+methodBits, l.ageBits)),
+	}
+}
+
+// Profiles returns a reader of the profiles, in the order of their answers.
+func (r *Record) Profiles() ProfileReader {
+	return ProfileReader{c: cursor{b: r.rest}, left: r.profiles, nodes: r.nodes, layout: r.layout}
+}
+
+// ProfileReader decodes the profiles of a record one after the other.
+type ProfileReader struct {
+	c      cursor
+	left   int
+	nodes  int
+	layout *layout
+}
+
+// Next decodes the next profile into p, whose Segments it reuses. It returns
+// false at the end and at an error, which Err tells.
+func (r *ProfileReader) Next(p *Profile) bool {
+	if r.left == 0 || r.c.err != nil {
+		return false
+	}
+	r.left--
+	flags := r.c.byte()
+	p.Kind = Kind(flags & flagProspect)
+	p.Consent = ConsentState{Purposes: Purposes(flags / flagUse & byte(allPurposes))}
+	tenant := r.c.uvarint(math.MaxUint16)
+	p.Tenant = uint16(tenant)
+	p.Node = uint32(r.c.uvarint(uint64(r.nodes - 1)))
+	if tenant >= uint64(r.layout.tenants) {
+		r.c.fail()
+	}
+	if flags&flagAt != 0 {
+		p.Consent.At = r.c.varint()
+	}
+	if flags&flagExpires != 0 {
+		p.Consent.Expires = r.c.varint()
+	}
+	p.Customer = r.c.bytes(r.c.uvarint(index.MaxValue))
+	n := r.c.uvarint(uint64(r.layout.segments))
+	p.Segments = p.Segments[:0]
+	next := uint64(0)
+	for range n {
+		next += r.c.uvarint(uint64(r.layout.segments))
+		if next >= uint64(r.layout.segments) {
+			r.c.fail()
+			break
+		}
+		p.Segments = append(p.Segments, uint32(next))
+		next++
+	}
+	return r.c.err == nil
+}
+
+// Err is the error that ended the reading early, or nil.
+func (r *ProfileReader) Err() error { return r.c.err }
+
+// Valid checks what the check of a record does not prove by itself: that it
+// was written right. It wants a lookup's confidence, not its speed.
+func (r *Record) Valid() error {
+	l := r.layout
+	for i := range r.nodes {
+		n := r.Node(i)
+		if n.Parent > i || n.Parent == i && i > 0 || int(n.Namespace) >= l.namespaces || int(n.Source) >= l.sources {
+			return errShort
+		}
+	}
+	for i := range r.spares {
+		if s := r.Spare(i); s.A >= s.B || int(s.B) >= r.nodes {
+			return errShort
+		}
+	}
+	var p Profile
+	ps := r.Profiles()
+	for ps.Next(&p) {
+	}
+	if ps.c.err == nil && len(ps.c.b) > 0 {
+		return errShort
+	}
+	return ps.c.err
+}

@@ -1,0 +1,335 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchd/matchd/index"
+)
+
+// Memory says what a snapshot is served from.
+type Memory string
+
+const (
+	// Map serves the mapped files: the kernel's cache is the only copy.
+	Map Memory = "map"
+	// Copy serves index and hot records from a copy in anonymous memory that
+	// was checked after it was copied; cold blocks stay mapped.
+	Copy Memory = "copy"
+)
+
+// Snapshot is an open snapshot.
+type Snapshot struct {
+	Manifest
+	Dictionaries
+
+	layout     layout
+	manifest   *file
+	files      []*file // as in Manifest.Files
+	filters    []*index.Filter
+	tables     []*index.Table
+	hot        [][]byte
+	cold       []coldReader
+	indexBits  int
+	recordBits int
+	tracers    []bool
+}
+
+// Open maps the snapshot in dir and checks every byte of it against its
+// checksums. hash, if not nil, is the SHA-256 that the manifest must have.
+// Errors wrap [ErrCorrupt], [ErrVersion] or those of the file system.
+func Open(dir string, hash HexBytes, m Memory) (*Snapshot, error) {
+	return open(hash, m, func(name string) (*file, error) { return openFile(dir, name) })
+}
+
+// OpenBytes is [Open] for files that lie in memory, by name.
+func OpenBytes(files map[string][]byte, hash HexBytes) (*Snapshot, error) {
+	return open(hash, Map, func(name string) (*file, error) {
+		data, ok := files[name]
+		if !ok {
+			return nil, corrupt(name, "file", -1, "the file is missing")
+		}
+		return parseFile(name, data)
+	})
+}
+
+func open(hash HexBytes, m Memory, openFile func(name string) (*file, error)) (_ *Snapshot, err error) {
+	if m != Map && m != Copy {
+		return nil, fmt.Errorf("memory %q is neither %q nor %q", m, Map, Copy)
+	}
+	s := &Snapshot{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.manifest, err = openFile(manifestName); err != nil {
+		return nil, err
+	}
+	if err := s.openManifest(hash); err != nil {
+		return nil, err
+	}
+	if err := s.openFiles(m, openFile); err != nil {
+		return nil, err
+	}
+	if err := Guard(s.view); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Snapshot) openManifest(hash HexBytes) error {
+	f := s.manifest
+	if f.header.kind != kindManifest || f.header.shards != 1 || f.header.shard != 0 {
+		return corrupt(f.name, "header", 0, "it is no manifest")
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	return Guard(func() (err error) {
+		if sum := sha256.Sum256(f.data); hash != nil && !bytes.Equal(sum[:], hash) {
+			return corrupt(f.name, "file", -1, "it is not the manifest that CURRENT names")
+		}
+		s.Manifest, s.Dictionaries, err = parseManifest(f)
+		return err
+	})
+}
+
+// openFiles opens and checks all files but the manifest, on all cores.
+func (s *Snapshot) openFiles(m Memory, openFile func(name string) (*file, error)) error {
+	if len(s.Files) != s.IndexShards+s.RecordShards {
+		return corrupt(manifestName, sectionMeta, -1, "it names %d files for %d shards", len(s.Files), s.IndexShards+s.RecordShards)
+	}
+	s.files = make([]*file, len(s.Files))
+	g := errgroup.Group{}
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range s.Files {
+		g.Go(func() error { return s.openOne(i, m, openFile) })
+	}
+	return g.Wait()
+}
+
+func (s *Snapshot) openOne(i int, m Memory, openFile func(name string) (*file, error)) error {
+	want := header{kind: kindIndex, snapshot: s.ID, shard: uint32(i), shards: uint32(s.IndexShards)}
+	name, hot := indexName(i), []string{sectionFilter, sectionTable}
+	if i >= s.IndexShards {
+		want.kind, want.shard, want.shards = kindRecords, uint32(i-s.IndexShards), uint32(s.RecordShards)
+		name, hot = recordName(i-s.IndexShards), []string{sectionHot}
+	}
+	info := s.Files[i]
+	if info.Name != name {
+		return corrupt(manifestName, sectionMeta, -1, "file %d is named %q, not %q", i, info.Name, name)
+	}
+	f, err := openFile(name)
+	if err != nil {
+		return err
+	}
+	s.files[i] = f
+	if f.header != want {
+		return corrupt(name, "header", 0, "it belongs to another snapshot or place")
+	}
+	if int64(len(f.data)) != info.Size || !bytes.Equal(f.root[:], info.Root) {
+		return corrupt(name, "toc", f.end, "it is not the file that the manifest names")
+	}
+	if m == Copy {
+		if err := f.copySections(hot[0], hot[len(hot)-1]); err != nil {
+			return err
+		}
+	}
+	return f.check()
+}
+
+// view lays the parts over the sections.
+func (s *Snapshot) view() error {
+	s.layout = newLayout(s.Meta, s.Dictionaries)
+	s.indexBits, s.recordBits = log2(s.IndexShards), log2(s.RecordShards)
+	for _, n := range s.Namespaces.All() {
+		s.tracers = append(s.tracers, n.Tracer())
+	}
+	for _, f := range s.files[:s.IndexShards] {
+		filter, table, err := viewIndex(f, s.indexBits)
+		if err != nil {
+			return err
+		}
+		s.filters, s.tables = append(s.filters, filter), append(s.tables, table)
+	}
+	for _, f := range s.files[s.IndexShards:] {
+		hot, err := f.section(sectionHot)
+		if err != nil {
+			return err
+		}
+		cold, err := newColdReader(f)
+		if err != nil {
+			return err
+		}
+		s.hot, s.cold = append(s.hot, hot), append(s.cold, cold)
+	}
+	return nil
+}
+
+// Parameters of an index shard: shard bits and displacement (32 bits each),
+// home lines and entries (64 bits each).
+const paramsSize = 24
+
+func appendParams(dst []byte, p index.TableParams, entries int) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(p.ShardBits))
+	dst = binary.LittleEndian.AppendUint32(dst, p.Displacement)
+	dst = binary.LittleEndian.AppendUint64(dst, p.Lines)
+	return binary.LittleEndian.AppendUint64(dst, uint64(entries))
+}
+
+func parseParams(b []byte) (p index.TableParams, entries uint64, err error) {
+	if len(b) != paramsSize {
+		return p, 0, fmt.Errorf("%d bytes where %d are due", len(b), paramsSize)
+	}
+	p.ShardBits = int(binary.LittleEndian.Uint32(b))
+	p.Displacement = binary.LittleEndian.Uint32(b[4:])
+	p.Lines = binary.LittleEndian.Uint64(b[8:])
+	return p, binary.LittleEndian.Uint64(b[16:]), p.Validate()
+}
+
+func viewIndex(f *file, shardBits int) (*index.Filter, *index.Table, error) {
+	b, err := f.section(sectionParams)
+	if err != nil {
+		return nil, nil, err
+	}
+	params, _, err := parseParams(b)
+	if err != nil {
+		return nil, nil, corrupt(f.name, sectionParams, -1, "%v", err)
+	}
+	if params.ShardBits != shardBits {
+		return nil, nil, corrupt(f.name, sectionParams, -1, "made for %d shard bits, not %d", params.ShardBits, shardBits)
+	}
+	if b, err = f.section(sectionFilter); err != nil {
+		return nil, nil, err
+	}
+	filter, err := index.OpenFilter(b)
+	if err != nil {
+		return nil, nil, corrupt(f.name, sectionFilter, -1, "%v", err)
+	}
+	if b, err = f.section(sectionTable); err != nil {
+		return nil, nil, err
+	}
+	table, err := index.OpenTable(b, params)
+	if err != nil {
+		return nil, nil, corrupt(f.name, sectionTable, -1, "%v", err)
+	}
+	return filter, table, nil
+}
+
+// Close gives all memory back. No reader may be left.
+func (s *Snapshot) Close() error {
+	var err error
+	for _, f := range append(s.files, s.manifest) {
+		if f != nil {
+			err = errors.Join(err, f.close())
+		}
+	}
+	for _, c := range s.cold {
+		c.dec.Close()
+	}
+	s.files, s.manifest, s.cold, s.hot, s.filters, s.tables = nil, nil, nil, nil, nil, nil
+	return err
+}
+
+// Bytes is the size of all files together.
+func (s *Snapshot) Bytes() int64 {
+	n := int64(len(s.manifest.data))
+	for _, f := range s.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// Shard returns the index shard of an identifier.
+func (s *Snapshot) Shard(h index.Hash) int { return index.Shard(h, s.indexBits) }
+
+// Filter returns the filter of an index shard.
+func (s *Snapshot) Filter(shard int) *index.Filter { return s.filters[shard] }
+
+// Table returns the table of an index shard.
+func (s *Snapshot) Table(shard int) *index.Table { return s.tables[shard] }
+
+// Tracer reports whether links from identifiers of the namespace age out.
+func (s *Snapshot) Tracer(id index.NamespaceID) bool { return s.tracers[id] }
+
+// Place splits the address that a table gives into the record shard and the
+// offset of the record in its hot section.
+func (s *Snapshot) Place(addr uint64) (shard int, offset uint64) {
+	return int(addr & (1<<s.recordBits - 1)), addr >> s.recordBits * recordAlign
+}
+
+// errRecord is a hot record that is not what was written.
+var errRecord = fmt.Errorf("%w: a hot record does not pass its check", ErrCorrupt)
+
+// Touch reads the first byte of the record at addr, so that reads of several
+// records overlap, and returns it for the compiler's sake.
+func (s *Snapshot) Touch(addr uint64) byte {
+	shard, at := s.Place(addr)
+	if hot := s.hot[shard]; at < uint64(len(hot)) {
+		return hot[at]
+	}
+	return 0
+}
+
+// Record copies the record at addr into buf, which it extends where it is too
+// short, and decodes the copy: what was checked is what is read, even while
+// somebody overwrites the file. It returns buf for the next call. The error
+// wraps [ErrCorrupt].
+func (s *Snapshot) Record(addr uint64, buf []byte, r *Record) ([]byte, error) {
+	shard, at := s.Place(addr)
+	hot := s.hot[shard]
+	if at+recordHead > uint64(len(hot)) {
+		return buf, errRecord
+	}
+	head := binary.LittleEndian.Uint64(hot[at:])
+	check, body := uint32(head), head>>32
+	if body > MaxRecord || body > uint64(len(hot))-at-recordHead {
+		return buf, errRecord
+	}
+	buf = append(binary.LittleEndian.AppendUint32(buf[:0], uint32(body)), hot[at+recordHead:at+recordHead+body]...)
+	if (place{s.ID, uint32(shard), at}).check(buf) != check {
+		return buf, errRecord
+	}
+	if err := r.parse(buf[4:], &s.layout); err != nil {
+		return buf, errRecord
+	}
+	return buf, nil
+}
+
+// ColdBlock names a cold block, as a key of a cache.
+type ColdBlock struct {
+	Shard uint32
+	Block uint32
+}
+
+// ColdBlockOf returns the cold block that holds the cold part of the record
+// at addr.
+func (s *Snapshot) ColdBlockOf(addr uint64, r *Record) ColdBlock {
+	shard, _ := s.Place(addr)
+	return ColdBlock{uint32(shard), r.cold.block}
+}
+
+// ReadCold decompresses a cold block.
+func (s *Snapshot) ReadCold(b ColdBlock) ([]byte, error) {
+	raw, err := s.cold[b.Shard].read(place{s.ID, b.Shard, uint64(b.Block)})
+	if err != nil {
+		return nil, corrupt(recordName(int(b.Shard)), sectionCold, -1, "%v", err)
+	}
+	return raw, nil
+}
+
+// Cold decodes the cold part of r, which lies in block.
+func (s *Snapshot) Cold(block []byte, r *Record) (*ColdPerson, error) {
+	p, err := parseCold(block, r.cold.offset, r.ID, r.nodes, &s.layout)
+	if err != nil {
+		return nil, fmt.Errorf("%w: cold part of a person: %w", ErrCorrupt, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,197 @@
+package snapshot
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/matchd/matchd/index"
+)
+
+// Names within a store.
+const (
+	currentName   = "CURRENT"
+	secretName    = "secret.key"
+	lockName      = "LOCK"
+	snapshotsName = "snapshots"
+	draftPrefix   = ".draft-"
+)
+
+// ErrNoSnapshot says that a store has no current snapshot yet.
+var ErrNoSnapshot = errors.New("the store has no snapshot yet: run matchd build")
+
+// Store is a folder of snapshots:
+//
+//	CURRENT            names the current snapshot and its manifest's hash
+//	secret.key         the secret that hashes are keyed with; owner only
+//	LOCK               held by the build that is under way
+//	snapshots/NAME/    the snapshots
+type Store struct {
+	fs  FS
+	dir string
+}
+
+// OpenStore opens a store that exists. It reads only its secret's presence.
+func OpenStore(dir string) (*Store, error) {
+	s := &Store{fs: OS{}, dir: dir}
+	if _, err := s.Secret(); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// CreateStore opens a store, making it first where there is none. secret, if
+// not nil, is the secret of a new store; a store that has another is refused.
+func CreateStore(fsys FS, dir string, secret *index.Secret) (*Store, error) {
+	s := &Store{fs: fsys, dir: dir}
+	have, err := s.Secret()
+	switch {
+	case err == nil && secret != nil && have != *secret:
+		return nil, fmt.Errorf("store %s has key %s, not the key %s that was given", dir, have.ID(), secret.ID())
+	case err == nil:
+		return s, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	if cur, err := s.Current(); err == nil {
+		return nil, fmt.Errorf("store %s has snapshot %s but no %s: give it the key that it was built with", dir, cur.Name, secretName)
+	}
+	if secret == nil {
+		secret = new(index.Secret)
+		_, _ = rand.Read(secret[:]) // never fails
+	}
+	if err := s.init(*secret); err != nil {
+		return nil, fmt.Errorf("create store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// init makes folders and secret, each durable before the next.
+func (s *Store) init(secret index.Secret) error {
+	if err := s.fs.MkdirAll(s.path(snapshotsName), 0o755); err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Dir(filepath.Clean(s.dir)), s.dir} {
+		if err := s.fs.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return writeFile(s.fs, s.path(secretName), FormatSecret(secret), 0o600)
+}
+
+func (s *Store) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
+
+// Dir is the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+const secretPrefix = "matchd-key 1 "
+
+// FormatSecret is the content of a key file: a line with a word, a version
+// and 64 hexadecimal digits.
+func FormatSecret(s index.Secret) []byte {
+	return []byte(secretPrefix + hex.EncodeToString(s[:]) + "\n")
+}
+
+// ReadSecret reads a key file, which nobody but its owner may be able to read.
+func ReadSecret(path string) (s index.Secret, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return s, err
+	}
+	if info.Mode().Perm()&0o077 != 0 && filepath.Separator == '/' {
+		return s, fmt.Errorf("key file %s can be read by others (mode %04o): run chmod 600", path, info.Mode().Perm())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	text, ok := strings.CutPrefix(string(b), secretPrefix)
+	raw, err := hex.DecodeString(strings.TrimSuffix(text, "\n"))
+	if !ok || err != nil || len(raw) != len(s) {
+		return s, fmt.Errorf("%s is not a key file", path)
+	}
+	return index.Secret(raw), nil
+}
+
+// Secret returns the store's secret.
+func (s *Store) Secret() (index.Secret, error) { return ReadSecret(s.path(secretName)) }
+
+// Current names a snapshot.
+type Current struct {
+	// Name is its folder within snapshots.
+	Name string
+	// Manifest is the SHA-256 of its manifest.
+	Manifest HexBytes
+}
+
+// snapshotName is the form of a snapshot's name, so that a damaged CURRENT
+// cannot lead out of the store.
+var snapshotName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
+
+// CURRENT is one line: a word, a version, the name, the manifest's hash.
+const currentPrefix = "matchd-current 1 "
+
+func (c Current) format() []byte {
+	return []byte(currentPrefix + c.Name + " " + c.Manifest.String() + "\n")
+}
+
+// Current reads which snapshot is current: [ErrNoSnapshot] where none is.
+func (s *Store) Current() (c Current, err error) {
+	b, err := os.ReadFile(s.path(currentName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, ErrNoSnapshot
+	}
+	if err != nil {
+		return c, err
+	}
+	name, hash, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(string(b), currentPrefix), "\n"), " ")
+	raw, err := hex.DecodeString(hash)
+	c = Current{name, raw}
+	if err != nil || len(raw) != 32 || !snapshotName.MatchString(name) || string(c.format()) != string(b) {
+		return c, corrupt(currentName, "file", -1, "it does not name a snapshot")
+	}
+	return c, nil
+}
+
+// Open opens the snapshot that c names and checks that the store's secret is
+// the one that it was made with.
+func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
+	secret, err := s.Secret()
+	if err != nil {
+		return nil, err
+	}
+	snap, err := Open(s.path(snapshotsName, c.Name), c.Manifest, m)
+	if err != nil {
+		return nil, fmt.Errorf("open snapshot %s: %w", c.Name, err)
+	}
+	if snap.Name() != c.Name || snap.KeyID != secret.ID() {
+		err := fmt.Errorf("open snapshot %s: it is %s, made with key %s; the store has key %s", c.Name, snap.Name(), snap.KeyID, secret.ID())
+		return nil, errors.Join(err, snap.Close())
+	}
+	return snap, nil
+}
+
+// Snapshots lists the snapshots in the store, oldest time first.
+func (s *Store) Snapshots() ([]string, error) {
+	list, err := os.ReadDir(s.path(snapshotsName))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range list {
+		if snapshotName.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
