@@ -92,14 +92,15 @@ func TestFrenchAgreesWithLibrary(t *testing.T) {
 			check(fmt.Sprintf("0%03d%s", i, rest), "FR")
 		}
 	}
-	prefixes := []string{"0", "+33", "+33 ", "0033", "00 33", "+33 0", "33", "", "00", "+", "+330", "+32"}
+	prefixes := []string{"0", "0", "0", "0", "+33", "+33", "+33 ", "0033", "00 33", "+33 0", "33", "", "00", "+", "+330", "+32"}
 	regions := []string{"FR", "FR", "FR", "BE", "US", ""}
-	separators := []string{"", "", " ", ".", "-", "  ", " - ", "/", "(", "x", ","}
+	lengths := []int{9, 9, 9, 9, 8, 10}
+	separators := []string{"", "", "", " ", " ", ".", ".", "-", "-", " ", ".", "-", "  ", " - ", "/", "(", "x", ","}
 	var fast, valid int
 	for range 20_000 {
 		s := prefixes[rng.IntN(len(prefixes))]
 		sep := separators[rng.IntN(len(separators))]
-		for i := range 8 + rng.IntN(3) {
+		for i := range lengths[rng.IntN(len(lengths))] {
 			if i%2 == 1 || rng.IntN(20) == 0 {
 				s += sep
 			}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// stage is how many identifiers go through the stages together: enough for
+// their memory reads to overlap, few enough for the first-level cache.
+const stage = 128
+
+// Batch holds answers and all that making them needs. The zero value is
+// ready; reuse keeps its memory.
+type Batch struct {
+	// Answers has one answer an identifier, in the order asked.
+	Answers []Answer
+
+	profiles  []Profile
+	customers []byte
+	segments  []uint32
+
+	slots   [stage]slot
+	key     []byte
+	record  []byte
+	profile snapshot.Profile
+	paths   pathFinder
+	sink    byte // keeps the compiler from dropping the touching reads
+}
+
+// slot is one identifier on its way through the stages.
+type slot struct {
+	hash      index.Hash
+	addr      uint64
+	cursor    index.Cursor
+	shard     int
+	namespace index.NamespaceID
+	state     slotState
+}
+
+type slotState uint8
+
+const (
+	slotInvalid slotState = iota // no identifier that the client may ask by
+	slotAbsent                   // certainly not in the snapshot
+	slotFound                    // addr is the record to look into
+)
+
+// Reset empties the batch.
+func (b *Batch) Reset() {
+	b.Answers = b.Answers[:0]
+	b.profiles = b.profiles[:0]
+	b.customers = b.customers[:0]
+	b.segments = b.segments[:0]
+}
+
+// Profiles returns the profiles of an answer, in order. They are valid until
+// the batch is used again.
+func (b *Batch) Profiles(a *Answer) []Profile { return b.profiles[a.from:a.to] }
+
+// Customer returns the customer id of a profile.
+func (b *Batch) Customer(p *Profile) []byte { return b.customers[p.customer.from:p.customer.to] }
+
+// Segments returns the numbers of the segments of a profile that the client
+// may see, ascending; [Session.Segment] names them.
+func (b *Batch) Segments(p *Profile) []uint32 { return b.segments[p.segments.from:p.segments.to] }
+
+// mark is a place that a batch can be cut back to.
+type mark struct{ answers, profiles, customers, segments int }
+
+func (b *Batch) mark() mark {
+	return mark{len(b.Answers), len(b.profiles), len(b.customers), len(b.segments)}
+}
+
+func (b *Batch) cut(m mark) {
+	b.Answers = b.Answers[:m.answers]
+	b.profiles = b.profiles[:m.profiles]
+	b.customers = b.customers[:m.customers]
+	b.segments = b.segments[:m.segments]
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/matchd/matchd/engine/privacy"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// decide makes the answer to an identifier of namespace ns that is identifier
+// at of the record r: the profiles that the client may see, that a path of
+// fresh links leads to, and whose consent holds.
+func (s *Session) decide(b *Batch, ns index.NamespaceID, r *snapshot.Record, at int) Answer {
+	before := b.mark()
+	a := Answer{Reason: Unknown, person: r.ID, from: len(b.profiles)}
+	tenants := s.access.asks[ns]
+	b.paths.reset(r, s.gen.Snapshot, s.oldest)
+	profiles := r.Profiles()
+	for ordinal := 0; profiles.Next(&b.profile); ordinal++ {
+		p := &b.profile
+		if !tenants.has(int(p.Tenant)) {
+			continue
+		}
+		path, ok := b.paths.strongest(at, int(p.Node))
+		if !ok {
+			continue
+		}
+		if !a.known || path.Compare(a.best) < 0 {
+			a.best = path
+		}
+		a.known = true
+		if reason := privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, snapshot.Use, s.now); reason != privacy.Allowed {
+			a.deny(reason)
+			continue
+		}
+		a.Reason = Matched
+		b.append(p, path, ordinal, &s.access.tenants[p.Tenant])
+	}
+	if profiles.Err() != nil || b.paths.damaged {
+		b.cut(before)
+		return Answer{Reason: Unknown, fault: true}
+	}
+	a.to = len(b.profiles)
+	if a.Matched() {
+		a.Person = shownID(s.access.persons, r.ID)
+	}
+	return a
+}
+
+// deny notes why a profile does not answer, unless another one does. Of two
+// reasons an expired consent says more.
+func (a *Answer) deny(reason privacy.Reason) {
+	if a.Matched() || a.Reason == ConsentExpired {
+		return
+	}
+	a.Reason = Reason(reason)
+}
+
+// append adds a profile that may answer, with the segments that may be seen.
+func (b *Batch) append(p *snapshot.Profile, path snapshot.Strength, ordinal int, t *tenantAccess) {
+	q := Profile{Tenant: p.Tenant, Kind: p.Kind, Strength: path, Expires: p.Consent.Expires, ordinal: ordinal}
+	q.customer.from = len(b.customers)
+	b.customers = append(b.customers, p.Customer...)
+	q.customer.to = len(b.customers)
+	q.segments.from = len(b.segments)
+	for _, id := range p.Segments {
+		if t.allSegments || t.segments.has(int(id)) {
+			b.segments = append(b.segments, id)
+		}
+	}
+	q.segments.to = len(b.segments)
+	b.profiles = append(b.profiles, q)
+}
+
+// Resolve answers ids as one: several identifiers of what the caller takes for
+// one visitor. The one with the strongest path to a granted profile decides,
+// even where the consent of that profile denies; two persons that tie make the
+// answer ambiguous. The answer is in b, which Resolve resets, until its next
+// use.
+func (s *Session) Resolve(b *Batch, ids [][]byte) Answer {
+	counts := s.counts
+	s.Match(b, ids)
+	if len(ids) == 1 {
+		return b.Answers[0]
+	}
+	a := b.combine()
+	s.counts = counts // one question, one result
+	s.counts[a.result()]++
+	return a
+}
+
+func (b *Batch) combine() Answer {
+	if len(b.Answers) == 0 {
+		return Answer{Reason: Invalid}
+	}
+	win := b.strongest()
+	if win < 0 {
+		return b.unanswered()
+	}
+	a := b.Answers[win]
+	for i := range b.Answers {
+		if o := &b.Answers[i]; o.known && o.person != a.person && o.best == a.best {
+			return Answer{Reason: Ambiguous, Asked: win}
+		}
+	}
+	return b.merge(a)
+}
+
+// strongest returns the first answer with the strongest path, or -1.
+func (b *Batch) strongest() int {
+	win := -1
+	for i := range b.Answers {
+		if a := &b.Answers[i]; a.known && (win < 0 || a.best.Compare(b.Answers[win].best) < 0) {
+			win = i
+		}
+	}
+	return win
+}
+
+// unanswered is the answer where no identifier leads to a granted profile:
+// unknown, if one of them is an identifier at all.
+func (b *Batch) unanswered() Answer {
+	for i := range b.Answers {
+		if b.Answers[i].Reason != Invalid {
+			return b.Answers[i]
+		}
+	}
+	return b.Answers[0]
+}
+
+// merge adds to a what the other identifiers of its person know: profiles that
+// they may be asked for, and stronger paths.
+func (b *Batch) merge(a Answer) Answer {
+	from := len(b.profiles)
+	for i := range b.Answers {
+		o := &b.Answers[i]
+		if !o.known || o.person != a.person {
+			continue
+		}
+		for _, p := range b.profiles[o.from:o.to] {
+			b.mergeProfile(from, p)
+		}
+		if o.Matched() && !a.Matched() {
+			a.Reason, a.Person = Matched, o.Person
+		}
+	}
+	slices.SortFunc(b.profiles[from:], func(x, y Profile) int { return x.ordinal - y.ordinal })
+	a.from, a.to = from, len(b.profiles)
+	return a
+}
+
+func (b *Batch) mergeProfile(from int, p Profile) {
+	for i := range b.profiles[from:] {
+		if have := &b.profiles[from+i]; have.ordinal == p.ordinal {
+			if p.Strength.Compare(have.Strength) < 0 {
+				have.Strength = p.Strength
+			}
+			return
+		}
+	}
+	b.profiles = append(b.profiles, p)
+}

@@ -1,0 +1,26 @@
+// Package engine answers lookups: it holds the open snapshot, confirms every
+// match, and makes every decision about what a caller may learn. Fronts, such
+// as the HTTP server, only encode what it decides.
+//
+// # Use
+//
+//	e, err := engine.New(engine.Options{Store: store})
+//	...
+//	s, err := e.Begin("client name") // pins the open generation
+//	s.Match(&batch, ids)             // one answer an id, in order
+//	s.End()                          // after the answers have been used
+//
+// # Who owns what
+//
+// An [Engine] is safe for use by any number of goroutines. A [Session] and a
+// [Batch] belong to one goroutine at a time. A session sees one generation from
+// Begin to End, whatever is swapped in meanwhile, and what it returns is valid
+// until End; a generation is unmapped when its last session has ended. A Batch
+// may be used again for later sessions, and then allocates nothing.
+//
+// # One lookup
+//
+// The order is: grants, filter, table, record, the identifier confirmed on 128
+// bits, the age of links, consent. A batch runs through the stages with all
+// its identifiers at once, so that their memory reads overlap.
+package engine

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/matchd/matchd/engine/privacy"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// Identifier is one identifier in the listing of a person.
+type Identifier struct {
+	// ID is its text, "namespace:value".
+	ID string
+	// Method, Source and Seen are those of its strongest fresh link.
+	Method snapshot.Method
+	Source string
+	Seen   snapshot.Day
+}
+
+// Listing is every identifier of a person that a client may see.
+type Listing struct {
+	Reason      Reason
+	Person      PersonID
+	Identifiers []Identifier
+}
+
+// Identifiers lists the identifiers of the person that a tenant's customer is.
+// The client needs a grant of its own for it; without one, and for a customer
+// that is not there, the reason is Unknown. Only identifiers that a path of
+// fresh links joins to the customer are listed, and those of the namespaces
+// granted for the tenant; the customer's consent must hold.
+func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) {
+	out.Reason = Unknown
+	err = snapshot.Guard(func() (err error) {
+		out, err = s.identifiers(tenant, customer)
+		return err
+	})
+	if err != nil {
+		s.counts[ResultFault]++
+		return Listing{Reason: Unknown}, err
+	}
+	return out, nil
+}
+
+func (s *Session) identifiers(tenant, customer string) (Listing, error) {
+	none := Listing{Reason: Unknown}
+	ti := slices.IndexFunc(s.gen.Tenants, func(t snapshot.Tenant) bool { return t.Name == tenant })
+	if ti < 0 || !s.access.tenants[ti].identifiers {
+		return none, nil
+	}
+	f, err := s.locate([]byte(index.CRMPrefix + tenant + ":" + customer))
+	if err != nil || f == nil {
+		return none, err
+	}
+	p, ok, err := f.profileAt(ti)
+	if err != nil || !ok {
+		return none, err
+	}
+	if reason := privacy.Consent(p.Consent, s.gen.Tenants[ti].LegalBasis, snapshot.Use, s.now); reason != privacy.Allowed {
+		return Listing{Reason: Reason(reason)}, nil
+	}
+	cold, err := s.cold(f.addr, &f.record)
+	if err != nil {
+		return none, err
+	}
+	out := Listing{Reason: Matched, Person: shownID(s.access.persons, f.record.ID)}
+	var paths pathFinder
+	paths.reset(&f.record, s.gen.Snapshot, s.oldest)
+	for i, id := range cold.Identifiers {
+		if !s.access.tenants[ti].sees.has(int(id.Namespace)) {
+			continue
+		}
+		if _, ok := paths.strongest(f.at, i); !ok {
+			continue
+		}
+		out.Identifiers = append(out.Identifiers, s.describe(cold, &paths, i))
+	}
+	slices.SortFunc(out.Identifiers, func(a, b Identifier) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// describe names identifier i and its strongest fresh link. An identifier
+// without links is the profile's own, from the tenant itself.
+func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) Identifier {
+	id := cold.Identifiers[i]
+	own := paths.r.Node(i)
+	out := Identifier{
+		ID:     string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)),
+		Method: own.Method, Seen: own.Seen, Source: s.gen.Sources[own.Source].Name,
+	}
+	best := snapshot.Strength{Method: snapshot.Inferred, Seen: 0}
+	for _, k := range cold.Links {
+		link := snapshot.Strength{Method: k.Method, Seen: k.Last}
+		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) || link.Compare(best) >= 0 {
+			continue
+		}
+		best = link
+		out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
+	}
+	return out
+}
+
+// found is a record and the place in it of the identifier that led there. Its
+// record lies in memory of its own.
+type found struct {
+	hash   index.Hash
+	shard  int
+	addr   uint64
+	record snapshot.Record
+	at     int
+}
+
+// locate finds the record of an identifier, whatever the grants, or nil. It
+// is the cold twin of the stages of [Session.Match], one identifier at a time.
+func (s *Session) locate(id []byte) (*found, error) {
+	key, _, err := s.gen.Namespaces.AppendKey(nil, id)
+	if err != nil {
+		return nil, nil
+	}
+	h := s.gen.hasher.Sum(key)
+	f := &found{hash: h, shard: s.gen.Shard(h)}
+	if !s.gen.Filter(f.shard).MayContain(h) {
+		return nil, nil
+	}
+	t := s.gen.Table(f.shard)
+	for c := t.Seek(h); ; {
+		addr, ok := t.Next(h, &c)
+		if !ok {
+			return nil, nil
+		}
+		if _, err := s.gen.Record(addr, nil, &f.record); err != nil {
+			return nil, err
+		}
+		if f.at = f.record.Find(h); f.at >= 0 {
+			f.addr = addr
+			return f, nil
+		}
+	}
+}
+
+// profileAt returns the profile whose own identifier led to the record.
+func (f *found) profileAt(tenant int) (p snapshot.Profile, ok bool, err error) {
+	ps := f.record.Profiles()
+	for ps.Next(&p) {
+		if int(p.Tenant) == tenant && int(p.Node) == f.at {
+			return p, true, nil
+		}
+	}
+	if ps.Err() != nil {
+		return p, false, snapshot.ErrCorrupt
+	}
+	return p, false, nil
+}
+
+// cold returns the cold part of a record, by way of the cache.
+func (s *Session) cold(addr uint64, r *snapshot.Record) (*snapshot.ColdPerson, error) {
+	at := s.gen.ColdBlockOf(addr, r)
+	key := s.gen.number<<44 | uint64(at.Shard)<<32 | uint64(at.Block)
+	block, ok := s.engine.cold.Get(key)
+	if !ok {
+		var err error
+		if block, err = s.gen.ReadCold(at); err != nil {
+			return nil, err
+		}
+		s.engine.cold.Set(key, block, 0)
+	}
+	return s.gen.Cold(block, r)
+}

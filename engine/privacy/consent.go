@@ -1,0 +1,37 @@
+// Package privacy decides whether a profile may answer. Its decisions are
+// functions of plain values, without a clock, and deny by default.
+package privacy
+
+import "github.com/matchd/matchd/snapshot"
+
+// Reason says why something is denied; the empty reason allows.
+type Reason string
+
+// Reasons of a denied profile, as they stand in answers.
+const (
+	Allowed        Reason = ""
+	NoConsent      Reason = "no_consent"
+	ConsentExpired Reason = "consent_expired"
+)
+
+// Consent decides whether a profile may be used for purpose at now, in Unix
+// seconds, given the legal basis of its tenant.
+//
+// Under consent, the profile must say when it was given, that moment must not
+// lie ahead, the purpose must be among those named, and the end must not have
+// come: at the second of its end a consent has expired. Under any other basis
+// consent is not needed, but what a profile says about it still counts: an end
+// that has come and purposes that leave this one out deny.
+func Consent(c snapshot.ConsentState, basis snapshot.LegalBasis, purpose snapshot.Purposes, now int64) Reason {
+	stated := c.At != 0
+	if basis == snapshot.Consent && (!stated || c.At > now) {
+		return NoConsent
+	}
+	if stated && c.Purposes&purpose != purpose {
+		return NoConsent
+	}
+	if c.Expires != 0 && now >= c.Expires {
+		return ConsentExpired
+	}
+	return Allowed
+}

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// Session is one caller's view of one generation, at one moment.
+type Session struct {
+	engine *Engine
+	gen    *generation
+	access *access
+	pin    uint32
+	now    int64        // Unix seconds
+	oldest snapshot.Day // of fresh links
+	counts [results]uint32
+}
+
+// Begin pins the open generation for a client. It returns [ErrNotReady] or
+// [ErrUnknownClient]; without an error, End must follow. It allocates nothing.
+func (e *Engine) Begin(client string) (Session, error) {
+	for {
+		st := e.state.Load()
+		if st.gen == nil {
+			return Session{}, ErrNotReady
+		}
+		a, ok := st.access[client]
+		if !ok {
+			return Session{}, ErrUnknownClient
+		}
+		if pin, ok := st.gen.pins.acquire(); ok {
+			now := e.opts.Now()
+			return Session{
+				engine: e, gen: st.gen, access: a, pin: pin,
+				now: now.Unix(), oldest: st.gen.oldestFresh(now),
+			}, nil
+		}
+	}
+}
+
+// End gives the generation back.
+func (s *Session) End() {
+	s.engine.stats.add(&s.counts)
+	s.gen.pins.release(s.pin)
+	s.gen = nil
+}
+
+// Snapshot is the name of the snapshot that the session sees.
+func (s *Session) Snapshot() string { return s.gen.name }
+
+// Tenant returns a tenant by its number in a [Profile].
+func (s *Session) Tenant(i uint16) snapshot.Tenant { return s.gen.Tenants[i] }
+
+// Segment returns the code of a segment by its number.
+func (s *Session) Segment(i uint32) string { return s.gen.Segments[i].Code }
+
+// Now is the moment of the session.
+func (s *Session) Now() time.Time { return time.Unix(s.now, 0).UTC() }
+
+// Match answers each of ids by itself into b, which it resets. ids must not
+// change during the call and may be reused after it.
+func (s *Session) Match(b *Batch, ids [][]byte) {
+	b.Reset()
+	for first := 0; first < len(ids); first += stage {
+		part := ids[first:min(first+stage, len(ids))]
+		if before := b.mark(); !s.stages(b, part) {
+			b.cut(before)
+			s.oneByOne(b, part)
+		}
+	}
+	for i := range b.Answers {
+		b.Answers[i].Asked = i
+		s.counts[b.Answers[i].result()]++
+	}
+}
+
+// oneByOne answers a part of a batch in which memory faulted, so that only
+// the identifiers whose own reads fault go without an answer.
+func (s *Session) oneByOne(b *Batch, ids [][]byte) {
+	for i := range ids {
+		if before := b.mark(); !s.stages(b, ids[i:i+1]) {
+			b.cut(before)
+			b.Answers = append(b.Answers, Answer{Reason: Unknown, fault: true})
+		}
+	}
+}
+
+// stages takes up to [stage] identifiers through the stages together. It
+// reports false where a mapped file was cut short under it.
+func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if !snapshot.IsFault(r) {
+				panic(r)
+			}
+			ok = false
+		}
+	}()
+	slots := b.slots[:len(ids)]
+	for i := range slots {
+		b.key = s.hash(&slots[i], b.key, ids[i])
+	}
+	s.filter(slots)
+	s.find(slots)
+	for i := range slots {
+		if slots[i].state == slotFound {
+			b.sink += s.gen.Touch(slots[i].addr)
+		}
+	}
+	for i := range slots {
+		s.answer(b, &slots[i])
+	}
+	return true
+}
+
+// hash parses an identifier and hashes it, if the client may ask by it.
+func (s *Session) hash(t *slot, key, id []byte) []byte {
+	key, ns, err := s.gen.Namespaces.AppendKey(key[:0], id)
+	if err != nil || len(s.access.asks[ns]) == 0 {
+		t.state = slotInvalid
+		return key
+	}
+	h := s.gen.hasher.Sum(key)
+	*t = slot{hash: h, namespace: ns, shard: s.gen.Shard(h), state: slotFound}
+	return key
+}
+
+func (s *Session) filter(slots []slot) {
+	for i := range slots {
+		if t := &slots[i]; t.state == slotFound && !s.gen.Filter(t.shard).MayContain(t.hash) {
+			t.state = slotAbsent
+		}
+	}
+}
+
+func (s *Session) find(slots []slot) {
+	for i := range slots {
+		if t := &slots[i]; t.state == slotFound {
+			t.cursor = s.gen.Table(t.shard).Seek(t.hash)
+			s.next(t)
+		}
+	}
+}
+
+// next goes on to the next record that may hold the identifier.
+func (s *Session) next(t *slot) {
+	var ok bool
+	if t.addr, ok = s.gen.Table(t.shard).Next(t.hash, &t.cursor); !ok {
+		t.state = slotAbsent
+	}
+}
+
+// answer reads and confirms the record of a slot and appends its answer.
+func (s *Session) answer(b *Batch, t *slot) {
+	var r snapshot.Record
+	fault := false
+	for ; t.state == slotFound; s.next(t) {
+		var err error
+		if b.record, err = s.gen.Record(t.addr, b.record, &r); err != nil {
+			fault = true
+			continue
+		}
+		if at := r.Find(t.hash); at >= 0 {
+			b.Answers = append(b.Answers, s.decide(b, t.namespace, &r, at))
+			return
+		}
+	}
+	reason := Unknown
+	if t.state == slotInvalid {
+		reason = Invalid
+	}
+	b.Answers = append(b.Answers, Answer{Reason: reason, fault: fault})
+}
+
+// Namespace returns a namespace by its number.
+func (s *Session) Namespace(id index.NamespaceID) index.Namespace { return s.gen.Namespaces.At(id) }

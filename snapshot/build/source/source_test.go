@@ -1,0 +1,183 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// readAll reads a profile file and writes down all that happens.
+func readAll(text string, columns map[string]string) (string, error) {
+	var b strings.Builder
+	err := Profiles(strings.NewReader(text), Options{
+		File: "p.csv", Columns: columns,
+		Bad:  func(r BadRow) { fmt.Fprintln(&b, "bad", r) },
+		Warn: func(w Warning) { fmt.Fprintln(&b, "warn", w) },
+	}, func(r *ProfileRow) error {
+		fmt.Fprintf(&b, "%d %s|%s|%s\n", r.Line, r.CustomerID, r.Email, r.Segments)
+		return nil
+	})
+	return b.String(), err
+}
+
+func TestProfiles(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		columns  map[string]string
+		want     string
+	}{
+		{"plain", "customer_id,email,segments\nC-1,a@b.c,vip\nC-2,,\n", nil, "2 C-1|a@b.c|vip\n3 C-2||\n"},
+		{"order and case", "Segments, E-Mail ,CUSTOMER_ID\r\nvip,a@b.c,C-1\r\n", map[string]string{"e-mail": "email"}, "2 C-1|a@b.c|vip\n"},
+		{"byte order mark", "\ufeffcustomer_id\nC-1", nil, "2 C-1||\n"},
+		{"byte order mark before a quote", "\ufeff\"customer_id\"\nC-1", nil, "2 C-1||\n"},
+		{"white space", "customer_id,email\n C-1\u00a0,\ta@b.c \n", nil, "2 C-1|a@b.c|\n"},
+		{"header only", "customer_id\n", nil, ""},
+		{"blank lines", "\n\ncustomer_id\n\nC-1\n\n\nC-2\n", nil, "5 C-1||\n8 C-2||\n"},
+		{"row over lines", "customer_id,address\nC-1,\"a\nb\n\"\"c\"\"\"\nC-2,x\n", nil, "2 C-1||\n5 C-2||\n"},
+		{"a rename goes before a name of ours", "customer_id,email\nC-1,x\n", map[string]string{"Email": "segments"}, "2 C-1||x\n"},
+		{
+			"unknown columns", "customer_id,Shoe Size,email,\nC-1,43,a@b.c,\n",
+			map[string]string{"mail": "email"},
+			"warn p.csv:1: columns ignored: [\"shoe size\" \"\"]\n" +
+				"warn p.csv:1: columns to rename that the file does not have: [\"mail\"]\n2 C-1|a@b.c|\n",
+		},
+		{
+			"field counts", "customer_id,email\nC-1\nC-2,a@b.c,x\nC-3,a@b.c\n", nil,
+			"bad p.csv:2: 1 fields, where the header has 2\nbad p.csv:3: 3 fields, where the header has 2\n4 C-3|a@b.c|\n",
+		},
+		{
+			"bare quote", "customer_id,email\nC-1,a\"b\nC-2,a@b.c\n", nil,
+			"bad p.csv:2: a quote inside a field that is not quoted; quote the field and double the quotes in it\n3 C-2|a@b.c|\n",
+		},
+		{
+			"quote closed too early", "customer_id,email\nC-1,\"a\"b\nC-2,a@b.c\n", nil,
+			"bad p.csv:2: a quoted field is not closed properly; double the quotes in it\n3 C-2|a@b.c|\n",
+		},
+		{
+			"quote that swallows lines", "customer_id,email\nC-1,\"a\nC-2,b\nC-3,\"c\"\nC-4,d\n", nil,
+			"bad p.csv:2: a quoted field is not closed properly; double the quotes in it; the row takes lines 2 to 4\n5 C-4|d|\n",
+		},
+		{
+			"quote open in the last line", "customer_id,email\nC-1,a\nC-2,\"b", nil,
+			"2 C-1|a|\nbad p.csv:3: a quoted field is not closed properly; double the quotes in it\n",
+		},
+		{
+			"not UTF-8", "customer_id,x,email\nC-1,y,a\xff\nC-2,\xc3,a\nC-3,y,a\n", nil,
+			"warn p.csv:1: columns ignored: [\"x\"]\nbad p.csv:2: column email: not UTF-8\nbad p.csv:3: column 2: not UTF-8\n4 C-3|a|\n",
+		},
+	} {
+		got, err := readAll(c.in, c.columns)
+		if err != nil || got != c.want {
+			t.Errorf("%s: error %v\n got %s\nwant %s", c.name, err, got, c.want)
+		}
+	}
+}
+
+func TestFileErrors(t *testing.T) {
+	long := strings.Repeat("x", MaxRow)
+	for _, c := range []struct{ name, in, rows, want string }{
+		{"empty", "", "", "p.csv:1: the file is empty; it needs a header row"},
+		{"only a mark", "\ufeff", "", "p.csv:1: the file is empty; it needs a header row"},
+		{"UTF-16", "\xff\xfec\x00", "", "p.csv:1: the file is UTF-16; save it as UTF-8"},
+		{"header not UTF-8", "customer_id,pr\xe9nom\n", "", "p.csv:1: column 2 of the header is not UTF-8; save the file as UTF-8"},
+		{"header quote", "customer_id,a\"b\n", "", `read the header of p.csv: parse error on line 1, column 14: bare " in non-quoted-field`},
+		{"required column", "email,kind\na@b.c,customer\n", "", "p.csv:1: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
+		{"no header", "\njane@home.example,Jane\n", "", "p.csv:2: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
+		{"semicolons", "customer_id;email\nC-1;a\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by ";"; separate them by commas`},
+		{"twice", "customer_id,email,Email \n", "", "p.csv:1: column email is given twice, as columns 2 and 3; remove or rename one"},
+		{"unclosed quote", "customer_id,email\nC-1,a\nC-2,\"b\nC-3,c\nC-4,d\n", "2 C-1|a|\n", "p.csv:3: a quote opens here and no row ends before the end of the file; close or double it"},
+		{"row too long", "customer_id,email\nC-1,a\nC-2,\"" + long + long, "2 C-1|a|\n", "p.csv:2: the row after this one is over 1048576 bytes; look for a quote that is not closed"},
+	} {
+		rows, err := readAll(c.in, nil)
+		if err == nil || err.Error() != c.want || rows != c.rows {
+			t.Errorf("%s: rows %q, error %v\nwant rows %q, error %s", c.name, rows, err, c.rows, c.want)
+		}
+	}
+}
+
+// A row may be as long as MaxRow wherever in the file it stands, and the
+// sum of rows may be longer.
+func TestLongRows(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString("customer_id,email\n")
+	for range 4 {
+		b.WriteString("C-1,\"" + strings.Repeat("x\n", MaxRow/2-10) + "\"\n")
+		b.WriteString("C-2,y\n")
+	}
+	rows := 0
+	err := Profiles(&b, Options{File: "p.csv"}, func(*ProfileRow) error { rows++; return nil })
+	if err != nil || rows != 8 {
+		t.Errorf("%d rows, error %v; want 8 rows", rows, err)
+	}
+}
+
+func TestReaderAndEmitErrors(t *testing.T) {
+	broken := errors.New("disk is gone")
+	in := io.MultiReader(strings.NewReader("customer_id\nC-1\nC-2"), iotest.ErrReader(broken))
+	var rows []string
+	err := Profiles(in, Options{File: "p.csv"}, func(r *ProfileRow) error {
+		rows = append(rows, r.CustomerID)
+		return nil
+	})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "p.csv") || !slices.Equal(rows, []string{"C-1"}) {
+		t.Errorf("rows %q, error %v: want C-1 alone, and an error that names the file", rows, err)
+	}
+	if err := Profiles(iotest.ErrReader(broken), Options{File: "p.csv"}, nil); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	stop := errors.New("stop")
+	if err := Profiles(strings.NewReader("customer_id\nC-1\n"), Options{}, func(*ProfileRow) error { return stop }); err != stop {
+		t.Errorf("error %v, want that of emit as it is", err)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	in := "right,Seen,left,method\ncrm.acme:C-1,2026-11-20,cookie.acme:abc,observed\n,,,\n"
+	var got []LinkRow
+	err := Links(strings.NewReader(in), Options{File: "l.csv", Columns: map[string]string{"seen": "observed_at"}}, func(r *LinkRow) error {
+		got = append(got, *r)
+		return nil
+	})
+	want := []LinkRow{
+		{Line: 2, Left: "cookie.acme:abc", Right: "crm.acme:C-1", Method: "observed", ObservedAt: "2026-11-20"},
+		{Line: 3},
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("rows %+v, error %v; want %+v", got, err, want)
+	}
+	err = Links(strings.NewReader("left,method\n"), Options{File: "l.csv"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "l.csv:1: column right is missing") {
+		t.Errorf("error %v, want one about column right", err)
+	}
+}
+
+// A row costs the one string that its fields are parts of.
+func TestAllocations(t *testing.T) {
+	const rows = 10_000
+	in := "customer_id,email,segments\n" + strings.Repeat("C-1,\"jane@a.example\",vip|b\n", rows)
+	allocs := testing.AllocsPerRun(1, func() {
+		if err := Profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > rows+100 {
+		t.Errorf("%v allocations for %d rows, want one a row", allocs, rows)
+	}
+}
+
+func BenchmarkProfiles(b *testing.B) {
+	row := "C-123456,customer,jane.doe@a.example,06 12 34 56 78,Jane,Doe,\"1, rue de la Paix\",75002,Paris,FR,vip|churn.high,2026-01-01\n"
+	in := "customer_id,kind,email,phone,first_name,last_name,address,postcode,city,country,segments,consent_at\n" + strings.Repeat(row, 10_000)
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
