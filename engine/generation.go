@@ -23,12 +23,8 @@ type generation struct {
 	current snapshot.Current
 }
 
-// purpose of the hasher of identifiers; see [index.Secret.Hasher].
-const identifierPurpose = "identifier"
-
-// IdentifierHasher returns the hasher that the identifiers of a snapshot made
-// under secret are hashed with.
-func IdentifierHasher(secret index.Secret) index.Hasher { return secret.Hasher(identifierPurpose) }
+// IdentifierHasher is snapshot.IdentifierHasher.
+func IdentifierHasher(secret index.Secret) index.Hasher { return snapshot.IdentifierHasher(secret) }
 
 // oldestFresh is the earliest day on which a link that ages may last have been
 // seen, at now. It changes once a day and is remembered.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/matchd/matchd/index"
@@ -178,3 +179,13 @@ func (s *Session) answer(b *Batch, t *slot) {
 
 // Namespace returns a namespace by its number.
 func (s *Session) Namespace(id index.NamespaceID) index.Namespace { return s.gen.Namespaces.At(id) }
+
+// Tenants lists the tenants of the open snapshot.
+func (e *Engine) Tenants() []snapshot.Tenant {
+	g, pin := e.pin()
+	if g == nil {
+		return nil
+	}
+	defer g.pins.release(pin)
+	return slices.Clone(g.Tenants)
+}

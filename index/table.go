@@ -14,13 +14,15 @@ import (
 //	header      bits 0-2: number of entries; bit 3: the next line holds
 //	            entries that belong here or before; bits 4-7: zero
 const (
-	lineEntries  = 7
 	headerShift  = 56
 	headerCount  = 0x07
 	headerMore   = 0x08
 	entryBits    = 64 + 8
 	maxTableLine = 1 << tableLineBits
 )
+
+// LineEntries is how many entries a line of the table holds.
+const LineEntries = 7
 
 // tableFill is the share of slots that are taken, in percent: more saves
 // memory, less makes entries spill into the next line less often.
@@ -113,7 +115,7 @@ func (t *Table) Next(h Hash, c *Cursor) (addr uint64, ok bool) {
 	tag := h.Hi >> confirmHiBits & t.tagMask
 	for c.line <= c.last {
 		line := t.words[c.line*wordsPerLine:][:wordsPerLine]
-		tail := line[lineEntries]
+		tail := line[LineEntries]
 		header := tail >> headerShift
 		for n := int(header & headerCount); c.slot < n; {
 			slot := c.slot
@@ -143,18 +145,18 @@ func (t *Table) Check() (TableStats, error) {
 	s := TableStats{Lines: int(t.lines)}
 	for i := range t.lines {
 		line := t.words[i*wordsPerLine:][:wordsPerLine]
-		header := line[lineEntries] >> headerShift
+		header := line[LineEntries] >> headerShift
 		n := int(header & headerCount)
 		if header&^(headerCount|headerMore) != 0 {
 			return s, fmt.Errorf("table: line %d: unknown bits in its header %#02x", i, header)
 		}
-		for slot := n; slot < lineEntries; slot++ {
-			if line[slot] != 0 || line[lineEntries]>>(8*slot)&0xff != 0 {
+		for slot := n; slot < LineEntries; slot++ {
+			if line[slot] != 0 || line[LineEntries]>>(8*slot)&0xff != 0 {
 				return s, fmt.Errorf("table: line %d: slot %d is not empty", i, slot)
 			}
 		}
 		if header&headerMore != 0 {
-			if n != lineEntries || i+1 == t.lines {
+			if n != LineEntries || i+1 == t.lines {
 				return s, fmt.Errorf("table: line %d spills but should not", i)
 			}
 			s.Spilled++
@@ -186,7 +188,7 @@ func BuildTable(entries []Entry, shardBits int) ([]byte, TableParams, error) {
 		}
 		longest = max(longest, bits.Len64(entries[i].Addr))
 	}
-	p := TableParams{ShardBits: shardBits, Lines: uint64(max(1, (len(entries)*100+lineEntries*tableFill-1)/(lineEntries*tableFill)))}
+	p := TableParams{ShardBits: shardBits, Lines: uint64(max(1, (len(entries)*100+LineEntries*tableFill-1)/(LineEntries*tableFill)))}
 	for ; ; p.Lines *= 2 {
 		p.Displacement = displacement(entries, p)
 		if err := p.Validate(); err != nil {
@@ -205,7 +207,7 @@ func place(entries []Entry, p TableParams, yield func(i int, home, line uint64, 
 	line, slot := uint64(0), 0
 	for i := range entries {
 		home := tableLine(entries[i].Hash, p.ShardBits, p.Lines)
-		if slot == lineEntries {
+		if slot == LineEntries {
 			line, slot = line+1, 0
 		}
 		if home > line {
@@ -231,10 +233,10 @@ func fillTable(entries []Entry, p TableParams) []byte {
 		e := entries[i]
 		w := words[line*wordsPerLine:][:wordsPerLine]
 		w[slot] = e.Hash.Hi>>confirmHiBits&mask | e.Addr<<shift
-		w[lineEntries] |= e.Addr >> (64 - shift) & 0xff << (8 * slot)
-		w[lineEntries] += 1 << headerShift
+		w[LineEntries] |= e.Addr >> (64 - shift) & 0xff << (8 * slot)
+		w[LineEntries] += 1 << headerShift
 		for l := home; l < line; l++ {
-			words[l*wordsPerLine+lineEntries] |= headerMore << headerShift
+			words[l*wordsPerLine+LineEntries] |= headerMore << headerShift
 		}
 	})
 	return bytesOf(words)

@@ -93,6 +93,10 @@ func (s *Store) path(elem ...string) string {
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
+// IdentifierHasher returns the hasher of the identifiers of all snapshots that
+// are made under secret.
+func IdentifierHasher(secret index.Secret) index.Hasher { return secret.Hasher("identifier") }
+
 const secretPrefix = "matchd-key 1 "
 
 // FormatSecret is the content of a key file: a line with a word, a version

@@ -29,7 +29,7 @@ type Link struct {
 
 // Links normalises the rows of the files of one spec.
 type Links struct {
-	*Normaliser
+	n       *Normaliser
 	source  uint16
 	method  snapshot.Method
 	seen    snapshot.Day
@@ -47,7 +47,7 @@ func (n *Normaliser) Links(spec *config.LinkSpec) (*Links, error) {
 	if !ok {
 		return nil, fmt.Errorf("source %q (%v) is not in the config", spec.Source.Name, spec.Source.Party)
 	}
-	return &Links{Normaliser: n, source: id, method: spec.Method, seen: seen}, nil
+	return &Links{n: n, source: id, method: spec.Method, seen: seen}, nil
 }
 
 // Normalise fills out from row. An error says why the row is a bad one; it
@@ -70,7 +70,7 @@ func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
 		}
 	}
 	if row.ObservedAt != "" {
-		at, err := l.pastTime(row.ObservedAt)
+		at, err := l.n.pastTime(row.ObservedAt)
 		if err != nil {
 			return inColumn("observed_at", err)
 		}
@@ -83,11 +83,11 @@ func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
 func (l *Links) identifier(out *Link, text string) (Identifier, error) {
 	l.scratch = append(l.scratch[:0], text...)
 	start := len(out.keys)
-	keys, id, err := l.ns.AppendKey(out.keys, l.scratch)
+	keys, id, err := l.n.ns.AppendKey(out.keys, l.scratch)
 	if err != nil {
 		return Identifier{}, err
 	}
 	out.keys = keys
 	key := keys[start:len(keys):len(keys)]
-	return Identifier{Namespace: id, Key: key}, l.checkHash(id, key)
+	return Identifier{Namespace: id, Key: key}, l.n.checkHash(id, key)
 }

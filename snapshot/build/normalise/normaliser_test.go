@@ -104,31 +104,31 @@ func TestProfile(t *testing.T) {
 				EmailSHA256: strings.ToUpper(other), PhoneSHA256: mobile, Segments: "vip|churn.high||vip| b |",
 				ConsentAt: "2026-11-21T11:00:00+01:00", ConsentExpiresAt: "2027-01-01", ConsentPurposes: "share|use",
 			},
-			"1 C-1 prospect [b churn.high vip] {1795255200 1798761600 3} 2026-11-01 []\n" +
+			"1/1 C-1 prospect [b churn.high vip] {1795255200 1798761600 3} 2026-11-01 []\n" +
 				"crm.zeta:C-1\nemail_sha256:" + jane + "\nemail_sha256:" + other + "\nphone_sha256:" + mobile + "\n",
 		},
 		{
 			source.ProfileRow{CustomerID: "C-2"},
-			"1 C-2 customer [] {0 0 0} 2026-11-01 []\ncrm.zeta:C-2\n",
+			"1/1 C-2 customer [] {0 0 0} 2026-11-01 []\ncrm.zeta:C-2\n",
 		},
 		{ // Both give one hash: it is kept once.
 			source.ProfileRow{CustomerID: "C-3", Email: "jane@a.example", EmailSHA256: jane, Kind: "customer", ConsentAt: "2026-11-21"},
-			"1 C-3 customer [] {1795219200 0 1} 2026-11-01 []\ncrm.zeta:C-3\nemail_sha256:" + jane + "\n",
+			"1/1 C-3 customer [] {1795219200 0 1} 2026-11-01 []\ncrm.zeta:C-3\nemail_sha256:" + jane + "\n",
 		},
 		{ // No consent without a time; its end is kept.
 			source.ProfileRow{CustomerID: "C-4", ConsentPurposes: "share", ConsentExpiresAt: "2026-01-01"},
-			"1 C-4 customer [] {0 1767225600 0} 2026-11-01 []\ncrm.zeta:C-4\n",
+			"1/1 C-4 customer [] {0 1767225600 0} 2026-11-01 []\ncrm.zeta:C-4\n",
 		},
 		{
 			source.ProfileRow{CustomerID: "C-5", ConsentAt: "2026-01-01", ConsentPurposes: "share", ConsentExpiresAt: "2026-01-01"},
-			"1 C-5 customer [] {1767225600 1767225600 2} 2026-11-01 []\ncrm.zeta:C-5\n",
+			"1/1 C-5 customer [] {1767225600 1767225600 2} 2026-11-01 []\ncrm.zeta:C-5\n",
 		},
 		{ // Contacts that cannot be read cost the contacts, not the row.
 			source.ProfileRow{
 				CustomerID: "C-6", Email: "nobody", Phone: "12", EmailSHA256: "abc",
 				PhoneSHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 			},
-			"1 C-6 customer [] {0 0 0} 2026-11-01 [" +
+			"1/1 C-6 customer [] {0 0 0} 2026-11-01 [" +
 				"{email not an email address: needs exactly one @} " +
 				"{email_sha256 not an identifier: the value has the wrong number of hexadecimal digits} " +
 				"{phone not a valid phone number} " +
@@ -139,7 +139,7 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%s: %v", c.row.CustomerID, err)
 			continue
 		}
-		got := fmt.Sprintf("%d %s %v %v %v %v %v\n%s", out.Tenant, out.Customer, out.Kind, out.Segments,
+		got := fmt.Sprintf("%d/%d %s %v %v %v %v %v\n%s", out.Tenant, out.Source, out.Customer, out.Kind, out.Segments,
 			out.Consent, out.Seen, out.BadFields, text(ns, out.Identifiers...))
 		if got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.row.CustomerID, got, c.want)

@@ -29,6 +29,8 @@ var (
 type Profile struct {
 	// Tenant is the number of the tenant.
 	Tenant uint16
+	// Source is the place of the tenant's own source in config.Config.Sources.
+	Source uint16
 	// Customer is the tenant's own id of the record.
 	Customer string
 	Kind     snapshot.Kind
@@ -56,7 +58,8 @@ type BadField struct {
 
 // Profiles normalises the rows of one tenant's files of one spec.
 type Profiles struct {
-	*Normaliser
+	n       *Normaliser
+	source  uint16
 	tenant  uint16
 	crm     index.NamespaceID
 	seen    snapshot.Day
@@ -75,7 +78,12 @@ func (n *Normaliser) Profiles(tenant uint16, spec *config.FileSpec) (*Profiles, 
 	if !ok {
 		return nil, fmt.Errorf("namespace %s is not in the table", name)
 	}
-	return &Profiles{Normaliser: n, tenant: tenant, crm: crm, seen: seen}, nil
+	own := config.ProfileSource(n.cfg.Tenants[tenant].Name)
+	id, ok := config.SourceID(n.sources, own)
+	if !ok {
+		return nil, fmt.Errorf("source %q is not in the config", own.Name)
+	}
+	return &Profiles{n: n, source: id, tenant: tenant, crm: crm, seen: seen}, nil
 }
 
 // Normalise fills out from row. An error says why the row is a bad one; it
@@ -83,6 +91,7 @@ func (n *Normaliser) Profiles(tenant uint16, spec *config.FileSpec) (*Profiles, 
 func (p *Profiles) Normalise(row *source.ProfileRow, out *Profile) error {
 	*out = Profile{
 		Tenant:      p.tenant,
+		Source:      p.source,
 		Customer:    row.CustomerID,
 		Segments:    out.Segments[:0],
 		Identifiers: out.Identifiers[:0],
@@ -116,22 +125,22 @@ func (p *Profiles) contacts(row *source.ProfileRow, out *Profile) {
 	if row.Email != "" {
 		hash, err := EmailHash(row.Email)
 		if err == nil {
-			err = p.addHash(out, p.email, hash)
+			err = p.addHash(out, p.n.email, hash)
 		}
 		out.report("email", err)
 	}
 	if row.EmailSHA256 != "" {
-		out.report("email_sha256", p.add(out, p.email, row.EmailSHA256))
+		out.report("email_sha256", p.add(out, p.n.email, row.EmailSHA256))
 	}
 	if row.Phone != "" {
-		hash, err := PhoneHash(row.Phone, p.cfg.DefaultRegion)
+		hash, err := PhoneHash(row.Phone, p.n.cfg.DefaultRegion)
 		if err == nil {
-			err = p.addHash(out, p.phone, hash)
+			err = p.addHash(out, p.n.phone, hash)
 		}
 		out.report("phone", err)
 	}
 	if row.PhoneSHA256 != "" {
-		out.report("phone_sha256", p.add(out, p.phone, row.PhoneSHA256))
+		out.report("phone_sha256", p.add(out, p.n.phone, row.PhoneSHA256))
 	}
 }
 
@@ -146,9 +155,9 @@ func (out *Profile) report(column string, err error) {
 func (p *Profiles) add(out *Profile, id index.NamespaceID, value string) error {
 	start := len(out.keys)
 	p.scratch = append(p.scratch[:0], value...)
-	keys, err := p.ns.AppendValueKey(out.keys, id, p.scratch)
+	keys, err := p.n.ns.AppendValueKey(out.keys, id, p.scratch)
 	if err == nil {
-		err = p.checkHash(id, keys[start:])
+		err = p.n.checkHash(id, keys[start:])
 	}
 	if err == nil {
 		out.addKey(id, keys, start)
@@ -159,7 +168,7 @@ func (p *Profiles) add(out *Profile, id index.NamespaceID, value string) error {
 // addHash adds the identifier of a hash.
 func (p *Profiles) addHash(out *Profile, id index.NamespaceID, hash [32]byte) error {
 	start := len(out.keys)
-	keys, err := p.appendHash(out.keys, id, hash)
+	keys, err := p.n.appendHash(out.keys, id, hash)
 	if err == nil {
 		out.addKey(id, keys, start)
 	}
@@ -205,7 +214,7 @@ func (p *Profiles) consent(row *source.ProfileRow) (snapshot.ConsentState, error
 		return c, err
 	}
 	if row.ConsentAt != "" {
-		at, err := p.pastTime(row.ConsentAt)
+		at, err := p.n.pastTime(row.ConsentAt)
 		if err != nil {
 			return c, inColumn("consent_at", err)
 		}

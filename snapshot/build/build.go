@@ -1,0 +1,345 @@
+// Package build makes a snapshot from the files that an onboard.yaml names:
+// it reads, normalises, resolves, writes, verifies and publishes.
+//
+// Each stage is a function of what the one before it made. What a build makes
+// depends on the rows, the config, the time as_of and the store's secret, and
+// not on the order of files and rows or the number of cores: identifiers,
+// segments, links and persons are sorted before anything is numbered by them.
+// This form holds the graph in memory, about 150 bytes an identifier.
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/build/normalise"
+)
+
+// Options of a build. Config and Store are required.
+type Options struct {
+	// Config is the path of the onboard.yaml.
+	Config string
+	// Store is the store's folder, made where there is none.
+	Store string
+	// AsOf is the time that the build is of; zero is the config's.
+	AsOf time.Time
+	// MaxBadRows is the share of rows that may be bad, from 0 to 1.
+	MaxBadRows float64
+	// Secret is that of a new store; nil makes one up.
+	Secret *index.Secret
+	// Keep is how many snapshots stay in the store; 0 keeps all.
+	Keep int
+	// Workers is how many cores are used; 0 is all.
+	Workers int
+	// Shards is the number of index shards, and of record shards, a power of
+	// two; 0 chooses by the number of identifiers.
+	Shards int
+	// FS is the file system that is published to; nil is the machine's.
+	FS snapshot.FS
+	// Stage, if not nil, is told of each stage as it begins.
+	Stage func(name string)
+}
+
+// idsPerShard is about how many identifiers a shard holds.
+const (
+	idsPerShard = 2 << 20
+	minShards   = 4
+)
+
+// TooManyBadRowsError says that a build was given up for its bad rows.
+type TooManyBadRowsError struct {
+	Bad, Rows int64
+	Limit     float64
+	Report    ReadReport
+}
+
+func (e *TooManyBadRowsError) Error() string {
+	return fmt.Sprintf("%d of %d rows are bad, more than the limit of %.4g %%: nothing was published", e.Bad, e.Rows, e.Limit*100)
+}
+
+// builder carries what the stages share.
+type builder struct {
+	opts    Options
+	cfg     *config.Config
+	store   *snapshot.Store
+	ns      *index.Namespaces
+	secret  index.Secret
+	tracer  []bool
+	report  Report
+	started time.Time
+	stage   string
+}
+
+// Purposes of hashers; see index.Secret.Hasher.
+const (
+	personPurpose  = "person"
+	contentPurpose = "content"
+)
+
+// Run builds and publishes a snapshot. On any error the store keeps the
+// snapshot that it has.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	b := &builder{opts: o}
+	if err := b.prepare(); err != nil {
+		return nil, err
+	}
+	g, sum, err := b.read(ctx)
+	if err != nil {
+		return &b.report, err
+	}
+	p, meta, err := b.resolve(g, sum)
+	if err != nil {
+		return &b.report, err
+	}
+	if err := b.write(ctx, p, meta); err != nil {
+		return &b.report, err
+	}
+	b.begin("")
+	return &b.report, nil
+}
+
+// begin notes that a stage begins, and how long the one before it took.
+func (b *builder) begin(stage string) {
+	now := time.Now()
+	if b.stage != "" {
+		b.report.Stages[b.stage] = now.Sub(b.started).Round(time.Millisecond).String()
+	}
+	b.stage, b.started = stage, now
+	if stage != "" && b.opts.Stage != nil {
+		b.opts.Stage(stage)
+	}
+}
+
+func (b *builder) prepare() (err error) {
+	o := &b.opts
+	if o.MaxBadRows < 0 || o.MaxBadRows > 1 {
+		return fmt.Errorf("the share of bad rows must be from 0 to 1, not %g", o.MaxBadRows)
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.FS == nil {
+		o.FS = snapshot.OS{}
+	}
+	b.report = Report{Stages: map[string]string{}, Read: ReadReport{BadFields: map[string]int64{}}}
+	if b.cfg, err = config.Load(o.Config); err != nil {
+		return err
+	}
+	if !o.AsOf.IsZero() {
+		b.cfg.AsOf = o.AsOf
+	}
+	if b.cfg.AsOf.IsZero() {
+		return errors.New("the build has no as_of: give it in the config or on the command line")
+	}
+	b.cfg.AsOf = b.cfg.AsOf.UTC().Truncate(time.Second)
+	b.report.AsOf = b.cfg.AsOf.Format(time.RFC3339)
+	if b.ns, err = b.cfg.NamespaceTable(); err != nil {
+		return err
+	}
+	for _, n := range b.ns.All() {
+		b.tracer = append(b.tracer, n.Tracer())
+	}
+	if b.store, err = snapshot.CreateStore(o.FS, o.Store, o.Secret); err != nil {
+		return err
+	}
+	b.secret, err = b.store.Secret()
+	return err
+}
+
+// read reads and normalises all files, and gives up on too many bad rows.
+func (b *builder) read(ctx context.Context) (*graph, rowSum, error) {
+	b.begin("read")
+	profiles, links, err := b.cfg.Files()
+	if err != nil {
+		return nil, rowSum{}, err
+	}
+	norm, err := normalise.New(b.cfg, b.ns, b.cfg.AsOf)
+	if err != nil {
+		return nil, rowSum{}, err
+	}
+	r := reader{
+		norm: norm, ns: b.ns, asOf: b.cfg.AsOf.Unix(), report: &b.report.Read,
+		ids: snapshot.IdentifierHasher(b.secret), content: b.secret.Hasher(contentPurpose),
+	}
+	g, sum, err := r.read(ctx, profiles, links, b.opts.Workers)
+	if err != nil {
+		return nil, sum, err
+	}
+	read := &b.report.Read
+	rows := read.ProfileRows + read.LinkRows + read.Bad
+	if float64(read.Bad) > b.opts.MaxBadRows*float64(rows) {
+		return nil, sum, &TooManyBadRowsError{Bad: read.Bad, Rows: rows, Limit: b.opts.MaxBadRows, Report: *read}
+	}
+	if rows == 0 {
+		return nil, sum, errors.New("the files hold no rows at all: nothing was published")
+	}
+	return g, sum, nil
+}
+
+// resolve cuts the graph into persons and describes the snapshot to be.
+func (b *builder) resolve(g *graph, sum rowSum) (*persons, snapshot.Meta, error) {
+	b.begin("resolve")
+	workers := b.opts.Workers
+	oldest := snapshot.OldestFresh(b.cfg.AsOf, b.cfg.LinkMaxAge)
+	g.rank(workers)
+	b.report.Aged = int64(g.mergeLinks(oldest, b.tracer, workers))
+	p := &persons{g: g, cfg: b.cfg, ns: b.ns, tracer: b.tracer, own: ownSources(b.cfg), born: b.cfg.AsOf.Unix()}
+	p.profiles = g.mergeRows(workers)
+	b.report.Merged = b.report.Read.ProfileRows - int64(len(p.profiles))
+	b.limitConsent(p.profiles)
+	p.gather(b.secret.Hasher(personPurpose), workers)
+	b.report.Dropped = int64(len(p.first) - 1 - len(p.kept))
+	b.report.Reach = p.reach(b.cfg.Sources())
+	meta := snapshot.Meta{
+		KeyID: b.secret.ID(), AsOf: b.cfg.AsOf, Oldest: b.oldestDay(p), LinkMaxAge: b.cfg.LinkMaxAge,
+		Normalised:  map[string]string{index.EmailSHA256: normalise.EmailUID2, index.PhoneSHA256: normalise.PhoneE164},
+		IndexShards: b.opts.Shards, RecordShards: b.opts.Shards,
+	}
+	if b.opts.Shards == 0 {
+		meta.IndexShards = shardsFor(len(g.hashes))
+		meta.RecordShards = meta.IndexShards
+	}
+	meta.ID = b.snapshotID(meta, sum)
+	return p, meta, nil
+}
+
+// ownSources returns the number of each tenant's own source.
+func ownSources(cfg *config.Config) []uint16 {
+	out := make([]uint16, len(cfg.Tenants))
+	sources := cfg.Sources()
+	for i := range out {
+		out[i], _ = config.SourceID(sources, config.ProfileSource(cfg.Tenants[i].Name))
+	}
+	return out
+}
+
+// limitConsent gives consents without an end the one that the tenant's
+// consent_max_age sets, so that a lookup only has to compare.
+func (b *builder) limitConsent(profiles []profile) {
+	for i := range profiles {
+		c := &profiles[i].consent
+		t := &b.cfg.Tenants[profiles[i].tenant]
+		if c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
+			c.Expires = time.Unix(c.At, 0).UTC().AddDate(0, t.ConsentMaxAge, 0).Unix()
+		}
+	}
+}
+
+// oldestDay is the earliest day that a record has to hold.
+func (b *builder) oldestDay(p *persons) snapshot.Day {
+	oldest, _ := snapshot.DayOf(b.cfg.AsOf)
+	for i := range p.g.links {
+		oldest = min(oldest, p.g.links[i].last)
+	}
+	for i := range p.profiles {
+		oldest = min(oldest, p.profiles[i].seen)
+	}
+	return oldest
+}
+
+func shardsFor(identifiers int) int {
+	n := minShards
+	for n*idsPerShard < identifiers && n < 1<<index.MaxShardBits {
+		n *= 2
+	}
+	return n
+}
+
+// snapshotID hashes all that the snapshot depends on.
+func (b *builder) snapshotID(m snapshot.Meta, sum rowSum) (id snapshot.ID) {
+	h := sha256.New()
+	fmt.Fprintf(h, "matchd snapshot %d.%d\nkey %s\nas_of %d\nshards %d %d\n",
+		snapshot.FormatVersion, snapshot.Revision, m.KeyID, m.AsOf.Unix(), m.IndexShards, m.RecordShards)
+	h.Write(b.cfg.Canonical())
+	for _, v := range []uint64{sum.hi, sum.lo, sum.rows} {
+		h.Write(binary.BigEndian.AppendUint64(nil, v))
+	}
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// write writes the snapshot into a draft, opens and verifies what it wrote,
+// and publishes it.
+func (b *builder) write(ctx context.Context, p *persons, meta snapshot.Meta) (err error) {
+	b.begin("write")
+	draft, err := b.store.Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, draft.Close()) }()
+	manifest, hash, err := b.writeFiles(ctx, draft.Dir(), p, meta)
+	if err != nil {
+		return err
+	}
+	b.begin("verify")
+	if err := b.verify(draft.Dir(), hash); err != nil {
+		return fmt.Errorf("what was written does not verify, and nothing was published: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.begin("publish")
+	cur, err := draft.Publish(manifest, hash)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	b.report.Snapshot, b.report.Counts = cur.Name, manifest.Counts
+	if b.opts.Keep > 0 {
+		b.report.Pruned, err = draft.Prune(b.opts.Keep)
+	}
+	return err
+}
+
+func (b *builder) writeFiles(ctx context.Context, dir string, p *persons, meta snapshot.Meta) (snapshot.Manifest, snapshot.HexBytes, error) {
+	w, err := snapshot.NewWriter(b.opts.FS, dir, meta, snapshot.Dictionaries{
+		Namespaces: b.ns, Sources: b.cfg.Sources(), Tenants: b.cfg.SnapshotTenants(), Segments: p.g.codes,
+	})
+	if err != nil {
+		return snapshot.Manifest{}, nil, err
+	}
+	err = b.eachShard(ctx, meta.RecordShards, func(i int) error {
+		return w.WriteRecords(i, p.shard(i, meta.RecordShards))
+	})
+	if err != nil {
+		return snapshot.Manifest{}, nil, err
+	}
+	if err := b.eachShard(ctx, meta.IndexShards, w.WriteIndex); err != nil {
+		return snapshot.Manifest{}, nil, err
+	}
+	return w.Finish()
+}
+
+// eachShard calls f for each shard, some at once.
+func (b *builder) eachShard(ctx context.Context, shards int, f func(int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(b.opts.Workers)
+	for i := range shards {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return f(i)
+		})
+	}
+	return g.Wait()
+}
+
+func (b *builder) verify(dir string, hash snapshot.HexBytes) (err error) {
+	s, err := snapshot.Open(dir, hash, snapshot.Map)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	b.report.Bytes = s.Bytes()
+	return s.Verify(snapshot.IdentifierHasher(b.secret))
+}
