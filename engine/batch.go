@@ -21,7 +21,8 @@ type Batch struct {
 
 	slots   [stage]slot
 	key     []byte
-	record  []byte
+	record  []byte          // the bytes of current
+	current snapshot.Record // the record that is being answered from
 	profile snapshot.Profile
 	paths   pathFinder
 	sink    byte // keeps the compiler from dropping the touching reads

@@ -157,16 +157,15 @@ func (s *Session) next(t *slot) {
 
 // answer reads and confirms the record of a slot and appends its answer.
 func (s *Session) answer(b *Batch, t *slot) {
-	var r snapshot.Record
-	fault := false
+	r, fault := &b.current, false
 	for ; t.state == slotFound; s.next(t) {
 		var err error
-		if b.record, err = s.gen.Record(t.addr, b.record, &r); err != nil {
+		if b.record, err = s.gen.Record(t.addr, b.record, r); err != nil {
 			fault = true
 			continue
 		}
 		if at := r.Find(t.hash); at >= 0 {
-			b.Answers = append(b.Answers, s.decide(b, t.namespace, &r, at))
+			b.Answers = append(b.Answers, s.decide(b, t.namespace, r, at))
 			return
 		}
 	}

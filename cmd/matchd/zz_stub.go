@@ -3,6 +3,5 @@ package main
 import "github.com/spf13/cobra"
 
 func newDemoCommand() *cobra.Command  { return &cobra.Command{Use: "demo"} }
-func newBenchCommand() *cobra.Command { return &cobra.Command{Use: "bench"} }
 func newServeCommand() *cobra.Command  { return &cobra.Command{Use: "serve"} }
 func newClientCommand() *cobra.Command { return &cobra.Command{Use: "client"} }

@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// World is a synthetic pool for lookups: persons with one customer profile,
+// three mobile ids and three segments each, nothing shared. It is made from
+// its seed, person by person, straight into a snapshot's writer.
+type world struct {
+	ids  int // mobile ids in all
+	seed uint64
+	asOf time.Time
+}
+
+// idsPerPerson is how many mobile ids a person has.
+const idsPerPerson = 3
+
+// worldSegments is how many segments the tenant has.
+const worldSegments = 200
+
+func (w *world) persons() int { return (w.ids + idsPerPerson - 1) / idsPerPerson }
+
+// mix is the finaliser of splitmix64 (Steele, Lea and Flood, 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// uuid returns mobile id number i; those from ids on belong to nobody.
+func (w *world) uuid(i int) (u [16]byte) {
+	binary.BigEndian.PutUint64(u[:], mix(w.seed^uint64(i)<<1))
+	binary.BigEndian.PutUint64(u[8:], mix(w.seed^uint64(i)<<1|1))
+	return u
+}
+
+// text returns mobile id number i as callers send it.
+func (w *world) text(dst []byte, i int) []byte {
+	u := w.uuid(i)
+	dst = append(dst, index.MAID...)
+	dst = append(dst, ':')
+	for k, end := range [...]int{4, 6, 8, 10, 16} {
+		if k > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, u[[...]int{0, 4, 6, 8, 10}[k]:end])
+	}
+	return dst
+}
+
+// customer returns the customer id of a person.
+func (w *world) customer(person int) []byte { return fmt.Appendf(nil, "C-%09d", person) }
+
+// segments returns the segments of a person, ascending.
+func (w *world) segments(person int) []uint32 {
+	x := mix(w.seed ^ uint64(person)<<20)
+	a := uint32(x % (worldSegments / 4))
+	b := a + 1 + uint32(x>>20%(worldSegments/4))
+	return []uint32{a, b, b + 1 + uint32(x>>40%(worldSegments/4))}
+}
+
+const worldTenant = "acme"
+
+func (w *world) dictionaries() (snapshot.Dictionaries, error) {
+	ns, err := index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: index.CRMPrefix + worldTenant}))
+	d := snapshot.Dictionaries{
+		Namespaces: ns,
+		Sources:    []snapshot.Source{{Name: "bench", Party: snapshot.FirstParty}},
+		Tenants:    []snapshot.Tenant{{Name: worldTenant, LegalBasis: snapshot.Consent, ConsentMaxAge: 36}},
+	}
+	for i := range worldSegments {
+		d.Segments = append(d.Segments, snapshot.Segment{Code: fmt.Sprintf("segment.%03d", i)})
+	}
+	return d, err
+}
+
+// publish writes the world's snapshot into a new store.
+func (w *world) publish(ctx context.Context, dir string) (_ *snapshot.Store, err error) {
+	store, err := snapshot.CreateStore(snapshot.OS{}, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := store.Secret()
+	if err != nil {
+		return nil, err
+	}
+	dicts, err := w.dictionaries()
+	if err != nil {
+		return nil, err
+	}
+	shards := 4
+	for shards<<20 < w.ids {
+		shards *= 2
+	}
+	day, _ := snapshot.DayOf(w.asOf)
+	meta := snapshot.Meta{
+		KeyID: secret.ID(), AsOf: w.asOf, Oldest: day - 30, LinkMaxAge: 13, IndexShards: shards, RecordShards: shards,
+	}
+	binary.BigEndian.PutUint64(meta.ID[:], mix(w.seed))
+	draft, err := store.Begin()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, draft.Close()) }()
+	out, err := snapshot.NewWriter(snapshot.OS{}, draft.Dir(), meta, dicts)
+	if err != nil {
+		return nil, err
+	}
+	hasher := snapshot.IdentifierHasher(secret)
+	err = each(ctx, shards, func(i int) error { return out.WriteRecords(i, w.shard(dicts.Namespaces, hasher, i, shards)) })
+	if err != nil {
+		return nil, err
+	}
+	if err := each(ctx, shards, out.WriteIndex); err != nil {
+		return nil, err
+	}
+	manifest, hash, err := out.Finish()
+	if err != nil {
+		return nil, err
+	}
+	_, err = draft.Publish(manifest, hash)
+	return store, err
+}
+
+func each(ctx context.Context, n int, f func(int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return f(i)
+		})
+	}
+	return g.Wait()
+}
+
+// personID spreads persons evenly over all ids, in order.
+func (w *world) personID(person int) (id snapshot.PersonID) {
+	step := ^uint64(0) / uint64(w.persons())
+	binary.BigEndian.PutUint64(id[:], uint64(person)*step)
+	return id
+}
+
+// shard yields the persons of one record shard.
+func (w *world) shard(ns *index.Namespaces, hasher index.Hasher, shard, shards int) iter.Seq[*snapshot.Person] {
+	return func(yield func(*snapshot.Person) bool) {
+		n := w.persons()
+		first := max(0, int(uint64(shard)*uint64(n)/uint64(shards))-1)
+		for person := first; person < n; person++ {
+			id := w.personID(person)
+			if at := snapshot.RecordShard(id, shards); at < shard {
+				continue
+			} else if at > shard || !yield(w.person(ns, hasher, person, id)) {
+				return
+			}
+		}
+	}
+}
+
+func (w *world) person(ns *index.Namespaces, hasher index.Hasher, person int, id snapshot.PersonID) *snapshot.Person {
+	day, _ := snapshot.DayOf(w.asOf)
+	crm, _ := ns.ByName(index.CRMPrefix + worldTenant)
+	maid, _ := ns.ByName(index.MAID)
+	p := &snapshot.Person{ID: id, Born: w.asOf.Unix()}
+	add := func(space index.NamespaceID, value []byte) {
+		key := append(append([]byte(ns.At(space).Name), ':'), value...)
+		p.Nodes = append(p.Nodes, snapshot.Node{
+			Hash: hasher.Sum(key), Namespace: space, Value: value,
+			Method: snapshot.Observed, Seen: day - snapshot.Day(mix(uint64(person))%30),
+		})
+	}
+	add(crm, w.customer(person))
+	for i := range idsPerPerson {
+		if at := person*idsPerPerson + i; at < w.ids {
+			u := w.uuid(at)
+			add(maid, u[:])
+			k := uint32(len(p.Nodes) - 1)
+			p.Links = append(p.Links, snapshot.Link{A: 0, B: k, Method: snapshot.Observed, First: p.Nodes[k].Seen, Last: p.Nodes[k].Seen})
+		}
+	}
+	p.Profiles = []snapshot.Profile{{
+		Customer: w.customer(person), Segments: w.segments(person),
+		Consent: snapshot.ConsentState{At: w.asOf.Unix() - 86400, Expires: w.asOf.Unix() + 365*86400, Purposes: snapshot.Use},
+	}}
+	return p
+}

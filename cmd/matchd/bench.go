@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/bench"
+)
+
+func newBenchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure matchd beside what one would use instead",
+	}
+	cmd.AddCommand(newBenchLookupCommand())
+	return cmd
+}
+
+func newBenchLookupCommand() *cobra.Command {
+	c := bench.DefaultLookup()
+	format := "markdown"
+	cmd := &cobra.Command{
+		Use:   "lookup",
+		Short: "Time lookups in process, beside a Go map and the machine's limit",
+		Long: `Builds a snapshot of --ids mobile ids and times lookups of it in process: single
+hits and misses, each waiting for the one before, and batches of 256. Beside it,
+in the same run: a Go map, and the limit, one dependent random read of memory.
+Every lookup parses the id and reads customer and segments.`,
+		Example: "  matchd bench lookup --ids 10000000",
+	}
+	f := cmd.Flags()
+	f.IntVar(&c.IDs, "ids", c.IDs, "identifiers in the snapshot")
+	f.IntVar(&c.Probes, "probes", c.Probes, "lookups in a round of each case")
+	f.IntVar(&c.Rounds, "rounds", c.Rounds, "rounds of each case; the median is shown")
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of the data and of the lookups")
+	f.StringVar(&c.Dir, "dir", "", "folder for the snapshot (default: the system's for temporary files)")
+	f.StringVar(&format, "format", format, "markdown, or bench for benchstat")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if format != "markdown" && format != "bench" {
+			return usage(fmt.Errorf("--format %q is neither markdown nor bench", format))
+		}
+		if err := c.Validate(); err != nil {
+			return usage(err)
+		}
+		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		r, err := c.Run(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if format == "bench" {
+			r.Benchmark(cmd.OutOrStdout())
+			return nil
+		}
+		r.Markdown(cmd.OutOrStdout())
+		return nil
+	}
+	return cmd
+}
