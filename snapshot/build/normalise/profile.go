@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
@@ -133,7 +135,7 @@ func (p *Profiles) contacts(row *source.ProfileRow, out *Profile) {
 		out.report("email_sha256", p.add(out, p.n.email, row.EmailSHA256))
 	}
 	if row.Phone != "" {
-		hash, err := PhoneHash(row.Phone, p.n.cfg.DefaultRegion)
+		hash, err := PhoneHash(row.Phone, p.region(row.Country))
 		if err == nil {
 			err = p.addHash(out, p.n.phone, hash)
 		}
@@ -142,6 +144,20 @@ func (p *Profiles) contacts(row *source.ProfileRow, out *Profile) {
 	if row.PhoneSHA256 != "" {
 		out.report("phone_sha256", p.add(out, p.n.phone, row.PhoneSHA256))
 	}
+}
+
+// region is the one that a row's phone number without a country code is of: the
+// row's own country, or the config's default where the row names none. A
+// country that is no code of two letters gives none, so that such a number is
+// left out: read under another country's rules it can be somebody else's.
+func (p *Profiles) region(country string) string {
+	if country == "" {
+		return p.n.cfg.DefaultRegion
+	}
+	if code := strings.ToUpper(country); phonenumbers.GetSupportedRegions()[code] {
+		return code
+	}
+	return ""
 }
 
 // report adds a bad field where err says that it is one.
