@@ -5,7 +5,7 @@
 // depends on the rows, the config, the time as_of and the store's secret, and
 // not on the order of files and rows or the number of cores: identifiers,
 // segments, links and persons are sorted before anything is numbered by them.
-// This form holds the graph in memory, about 150 bytes an identifier.
+// This form holds the graph in memory, about 400 bytes an identifier.
 package build
 
 import (
