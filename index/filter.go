@@ -20,6 +20,7 @@ const (
 // the line that the identifier's hash chooses.
 type Filter struct {
 	bloom *bloom.BloomFilter
+	words []uint64 // that bloom lies over
 	lines uint64
 }
 
@@ -38,6 +39,7 @@ func OpenFilter(data []byte) (*Filter, error) {
 
 func filterOf(words []uint64) *Filter {
 	return &Filter{
+		words: words,
 		bloom: bloom.FromWithM(words, uint(len(words)*64), filterProbes),
 		lines: uint64(len(words) / wordsPerLine),
 	}
@@ -66,6 +68,10 @@ func (f *Filter) MayContain(h Hash) bool {
 	f.locate(h, &at)
 	return f.bloom.TestLocations(at[:])
 }
+
+// Touch reads a word of the line that h chooses. A loop that does only this
+// for many hashes has their lines fetched from memory at once.
+func (f *Filter) Touch(h Hash) uint64 { return f.words[filterLine(h, f.lines)*wordsPerLine] }
 
 // Size is the filter's size in bytes.
 func (f *Filter) Size() int { return int(f.lines) * LineSize }

@@ -109,6 +109,11 @@ func (t *Table) Seek(h Hash) Cursor {
 	return Cursor{line: home, last: min(home+uint64(t.params.Displacement), t.lines-1)}
 }
 
+// Touch reads a word of the home line of h; see [Filter.Touch].
+func (t *Table) Touch(h Hash) uint64 {
+	return t.words[tableLine(h, t.params.ShardBits, t.params.Lines)*wordsPerLine]
+}
+
 // Next returns the address in the next entry that may be that of h, and
 // whether there is one. The record at that address has to confirm it.
 func (t *Table) Next(h Hash, c *Cursor) (addr uint64, ok bool) {
