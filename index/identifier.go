@@ -191,8 +191,10 @@ func foldEqual(v []byte, lower string) bool {
 // printable reports whether v is UTF-8 without control characters, so that it
 // can be shown in JSON, in a log and on a terminal as it is.
 func printable(v []byte) bool {
-	for _, c := range v {
-		if c < 0x20 || c == 0x7f {
+	for i, c := range v {
+		// U+0080 to U+009F, the second range of control characters, are 0xc2
+		// and one byte below 0xa0.
+		if c < 0x20 || c == 0x7f || c == 0xc2 && i+1 < len(v) && v[i+1] < 0xa0 {
 			return false
 		}
 	}

@@ -19,6 +19,9 @@ them, serves it, and prints lookups to try.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return usage(cmd.ValidateRequiredFlags())
+		},
 	}
 	root.AddCommand(
 		newDemoCommand(),
