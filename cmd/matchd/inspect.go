@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -28,26 +27,19 @@ func newInspectCommand() *cobra.Command {
 	cmd.Flags().StringVar(&dir, "store", "", "the store to look into")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	required(cmd, "store")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		store, err := snapshot.OpenStore(dir)
-		if err != nil {
-			return err
-		}
-		s, err := openCurrent(store)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, s.Close()) }()
-		in, err := s.Inspect(filterProbes)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(in)
-		}
-		return printInspection(cmd.OutOrStdout(), &in)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withCurrent(dir, func(_ *snapshot.Store, s *snapshot.Snapshot) error {
+			in, err := s.Inspect(filterProbes)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(in)
+			}
+			return printInspection(cmd.OutOrStdout(), &in)
+		})
 	}
 	return cmd
 }

@@ -21,35 +21,37 @@ first damage is told with file, section and 64 KiB chunk, and the exit code is 1
 	}
 	cmd.Flags().StringVar(&dir, "store", "", "the store to check")
 	required(cmd, "store")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		store, err := snapshot.OpenStore(dir)
-		if err != nil {
-			return err
-		}
-		s, err := openCurrent(store)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, s.Close()) }()
-		secret, err := store.Secret()
-		if err != nil {
-			return err
-		}
-		if err := s.Verify(snapshot.IdentifierHasher(secret)); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is sound: %s bytes in %d files, %s identifiers of %s persons\n",
-			s.Name(), count(s.Bytes()), len(s.Files)+1, count(s.Counts.Identifiers), count(s.Counts.Persons))
-		return nil
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withCurrent(dir, func(store *snapshot.Store, s *snapshot.Snapshot) error {
+			secret, err := store.Secret()
+			if err != nil {
+				return err
+			}
+			if err := s.Verify(snapshot.IdentifierHasher(secret)); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is sound: %s bytes in %d files, %s identifiers of %s persons\n",
+				s.Name(), count(s.Bytes()), len(s.Files)+1, count(s.Counts.Identifiers), count(s.Counts.Persons))
+			return nil
+		})
 	}
 	return cmd
 }
 
-// openCurrent opens a store's current snapshot.
-func openCurrent(store *snapshot.Store) (*snapshot.Snapshot, error) {
+// withCurrent calls f with the current snapshot of the store in dir.
+func withCurrent(dir string, f func(*snapshot.Store, *snapshot.Snapshot) error) (err error) {
+	store, err := snapshot.OpenStore(dir)
+	if err != nil {
+		return err
+	}
 	cur, err := store.Current()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return store.Open(cur, snapshot.Map)
+	s, err := store.Open(cur, snapshot.Map)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return f(store, s)
 }
