@@ -2,8 +2,8 @@ GO ?= go
 
 .PHONY: demo test bench lint build
 
-demo: ## generate, build, serve, and print lookups to try; Ctrl-C ends it
-	$(GO) run ./cmd/matchd demo
+demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
+	@exec bin/matchd demo
 
 test: ## all tests, without the race detector
 	$(GO) test ./...

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/bench/gen"
+	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build"
+)
+
+// demoMark is the file that says that a folder is a demo's, to be made anew.
+const demoMark = ".matchd-demo"
+
+type demoOptions struct {
+	dir           string
+	customers     int
+	seed          uint64
+	listen, admin string
+	now           time.Time
+}
+
+func newDemoCommand() *cobra.Command {
+	o := demoOptions{seed: gen.DefaultConfig().Seed}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Generate, build, serve, and print lookups to try",
+		Long: `Makes the files of an energy supplier and its partners, builds a snapshot of them
+into a store, serves it without keys on this machine, and prints lookups to try.
+Ctrl-C ends it; files and store stay in --dir until the next demo.`,
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", "demo", "folder for files and store; an earlier demo's is made anew")
+	f.IntVar(&o.customers, "customers", 20_000, "customers of the energy supplier")
+	f.Uint64Var(&o.seed, "seed", o.seed, "another seed gives other people")
+	f.StringVar(&o.listen, "listen", server.DefaultListen, "address to answer on; another port where it is taken")
+	f.StringVar(&o.admin, "admin", server.DefaultAdmin, "address of the admin listener; another port where it is taken")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// The files are as of today, so that links and consents are of their
+		// usual age when they are looked up.
+		o.now = time.Now().UTC().Truncate(24 * time.Hour)
+		return demo(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+func demo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
+	if err := demoDir(o.dir); err != nil {
+		return err
+	}
+	c := gen.DefaultConfig()
+	c.Out, c.Customers, c.Seed, c.AsOf = filepath.Join(o.dir, "data"), o.customers, o.seed, o.now
+	if err := c.Validate(); err != nil {
+		return usage(err)
+	}
+	fmt.Fprintf(out, "1. Files of an energy supplier and its partners, with what truly belongs together in truth.csv\n\n")
+	world, err := gen.Run(ctx, c)
+	if err != nil {
+		return err
+	}
+	printSummary(out, c.Out, &world)
+	store := filepath.Join(o.dir, "store")
+	fmt.Fprintf(out, "\n2. matchd build --config %s --store %s --as-of %s\n\n", filepath.Join(c.Out, "onboard.yaml"), store, o.now.Format(time.DateOnly))
+	err = runBuild(ctx, build.Options{
+		Config: filepath.Join(c.Out, "onboard.yaml"), Store: store, AsOf: o.now, MaxBadRows: 0.01,
+	}, out, errOut, false)
+	if err != nil {
+		return err
+	}
+	tenant := world.Examples[0].Tenant
+	fmt.Fprintf(out, "\n3. matchd serve --store %s --open %s\n\n", store, tenant)
+	d := daemonOptions{open: tenant}
+	d.Store, d.Memory = store, snapshot.Map
+	d.Listen, d.Admin = freeAddr(o.listen), freeAddr(o.admin)
+	d.started = func(public, _ string) { printLookups(out, shownURL(public), &world) }
+	if err := runDaemon(ctx, d, out); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "stopped; files and store are in %s\n", o.dir)
+	return nil
+}
+
+// demoDir makes the demo's folder, empty. It removes nothing that an earlier
+// demo did not make.
+func demoDir(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(list) > 0 {
+		if !slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() == demoMark }) {
+			return fmt.Errorf("folder %s holds something that is no demo: name another with --dir", dir)
+		}
+		for _, name := range []string{"data", "store"} {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, demoMark), nil, 0o644)
+}
+
+// freeAddr returns addr, or the same host with a port that the system chooses
+// where addr is taken.
+func freeAddr(addr string) string {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		_ = l.Close() // it was only tried
+		return addr
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr // listening on it will say what is wrong
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// exampleTitles say what each example of a world shows.
+var exampleTitles = map[string]string{
+	"maid":            "a customer known by a phone's advertising id",
+	"cookie":          "a customer known by a cookie",
+	"consent_expired": "a customer whose consent has expired",
+	"unknown":         "an id that nobody knows",
+}
+
+// query escapes a value of a query; colons may stay, and read better.
+func query(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%3A", ":") }
+
+// printLookups prints a line to copy for each example of the world.
+func printLookups(out io.Writer, base string, world *gen.Summary) {
+	fmt.Fprintf(out, "\n4. Lookups to try, in another terminal\n")
+	for _, x := range world.Examples {
+		fmt.Fprintf(out, "\n# %s\ncurl -s '%s/v1/match?id=%s'\n", exampleTitles[x.Name], base, query(x.Identifier))
+		if x.Name == "cookie" {
+			fmt.Fprintf(out, "\n# the same customer's segments, and a bucket for a test with 100 buckets\ncurl -s '%s/v1/segments?id=%s&experiment=button-colour&buckets=100'\n", base, query(x.Identifier))
+			fmt.Fprintf(out, "\n# all identifiers of that customer\ncurl -s '%s/v1/identifiers?customer=%s:%s'\n", base, x.Tenant, query(x.Customer))
+		}
+	}
+	fmt.Fprintf(out, "\nCtrl-C ends the demo.\n")
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
+)
+
+func newServeCommand() *cobra.Command {
+	var (
+		config string
+		memory string
+		o      daemonOptions
+	)
+	cmd := &cobra.Command{
+		Use:   "serve --config matchd.yaml | --store DIR [--open TENANT]",
+		Short: "Answer lookups over HTTP",
+		Long: `Serves the current snapshot of a store, and each one published after it, without
+dropping a request. A store that has no snapshot yet is waited for: until then
+/health/ready says 503.
+
+SIGHUP looks for a new snapshot at once. SIGTERM and SIGINT end it: it becomes
+unready, goes on serving for --drain, finishes what it has, and stops.
+
+--open grants a tenant to callers without a key, on a loopback address or unix
+socket only: for trying it out.`,
+		Example: `  matchd serve --config matchd.yaml
+  matchd serve --store store --open acme`,
+	}
+	f := cmd.Flags()
+	f.StringVar(&config, "config", "", "matchd.yaml: the store, addresses and clients")
+	f.StringVar(&o.Store, "store", "", "the store to serve, in place of --config")
+	f.StringVar(&o.Listen, "listen", server.DefaultListen, "address of the public listener, host:port or unix:/path")
+	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key")
+	f.StringVar(&o.open, "open", "", "tenant to grant to callers without a key, on loopback")
+	f.StringVar(&memory, "memory", string(snapshot.Map), "serve from a map of the files, or from a checked copy")
+	f.DurationVar(&o.drain, "drain", time.Second, "how long to go on serving, unready, before stopping")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o.Memory = snapshot.Memory(memory)
+		if err := o.load(config, cmd.Flags().Changed); err != nil {
+			return err
+		}
+		o.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+		return runDaemon(cmd.Context(), o, cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+// load checks the flags and reads the config, if it is named.
+func (o *daemonOptions) load(config string, changed func(flag string) bool) error {
+	if config == "" {
+		switch {
+		case o.Store == "":
+			return usage(errors.New("name a --config, or a --store"))
+		case o.Memory != snapshot.Map && o.Memory != snapshot.Copy:
+			return usage(fmt.Errorf("--memory is %s or %s", snapshot.Map, snapshot.Copy))
+		}
+		return nil
+	}
+	for _, flag := range []string{"store", "listen", "admin", "memory"} {
+		if changed(flag) {
+			return usage(fmt.Errorf("--%s does not go with --config: set it there", flag))
+		}
+	}
+	c, err := server.ReadConfig(config)
+	o.Config = c
+	return err
+}
+
+// daemonOptions are what a daemon runs with.
+type daemonOptions struct {
+	server.Config
+	open  string        // tenant for callers without a key, or empty
+	drain time.Duration // from unready to not accepting
+	watch time.Duration // how often to look for a new snapshot; 1 s
+	log   *slog.Logger  // nil discards
+
+	// started, if not nil, is told the addresses once they are bound.
+	started func(public, admin string)
+}
+
+// runDaemon serves until ctx ends. It prints to out what it serves, and where.
+func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) {
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
+	e, err := openEngine(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	s, err := server.New(server.Options{
+		Engine: e, Listen: o.Listen, Admin: o.Admin, Clients: o.Clients, Open: o.open, Drain: o.drain, Log: o.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Listen(); err != nil {
+		return err
+	}
+	printServing(out, o, e, s)
+	if o.started != nil {
+		o.started(s.Addr(), s.AdminAddr())
+	}
+	// Snapshots are looked for until the last request has been answered.
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var watchers sync.WaitGroup
+	watchers.Go(func() { e.Watch(watching, cmp.Or(o.watch, time.Second)) })
+	watchers.Go(func() { reloadOnHangup(watching, e, o.log) })
+	defer watchers.Wait()
+	defer stop()
+	return s.Serve(ctx)
+}
+
+// openEngine opens the store and, where there is one, its current snapshot. A
+// first snapshot that is not sound is an error: there is nothing to go on with.
+func openEngine(o daemonOptions) (*engine.Engine, error) {
+	store, err := snapshot.OpenStore(o.Store)
+	if err != nil {
+		return nil, fmt.Errorf("%w; matchd build makes a store", err)
+	}
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Log: o.log})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
+		return e, nil
+	}
+	if _, err := e.Reload(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// reloadOnHangup reloads at each SIGHUP until ctx ends.
+func reloadOnHangup(ctx context.Context, e *engine.Engine, log *slog.Logger) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+		}
+		switch changed, err := e.Reload(); {
+		case err != nil:
+			log.Error("reload", "error", err)
+		case !changed:
+			log.Info("reload: the snapshot is the current one")
+		}
+	}
+}
+
+func printServing(out io.Writer, o daemonOptions, e *engine.Engine, s *server.Server) {
+	if info := e.Info(); info.Snapshot != "" {
+		fmt.Fprintf(out, "serving %s of store %s: %d identifiers, %d persons, %d bytes\n",
+			info.Snapshot, o.Store, info.Manifest.Counts.Identifiers, info.Manifest.Counts.Persons, info.Bytes)
+	} else {
+		fmt.Fprintf(out, "store %s has no snapshot yet: waiting for matchd build\n", o.Store)
+	}
+	fmt.Fprintf(out, "lookups: %s\n", shownURL(s.Addr()))
+	fmt.Fprintf(out, "admin:   %s/metrics\n", shownURL(s.AdminAddr()))
+	switch tenants := e.Tenants(); {
+	case o.open == "" && len(o.Clients) == 0:
+		fmt.Fprintln(out, "nobody may ask: give --open TENANT, or a --config with clients (see matchd client add)")
+	case o.open != "" && len(tenants) > 0 && !slices.ContainsFunc(tenants, func(t snapshot.Tenant) bool { return t.Name == o.open }):
+		fmt.Fprintf(out, "open to this machine without a key, but the snapshot has no tenant %s\n", o.open)
+	case o.open != "":
+		fmt.Fprintf(out, "open to this machine without a key, for tenant %s\n", o.open)
+	}
+}
+
+// shownURL is an address as one would type it; a unix socket stays as it is.
+func shownURL(addr string) string {
+	if _, _, err := net.SplitHostPort(addr); err != nil || strings.HasPrefix(addr, "unix:") {
+		return addr
+	}
+	return "http://" + addr
+}
