@@ -136,7 +136,9 @@ func TestServeWaitsForASnapshot(t *testing.T) {
 			must(t, os.Rename(store, store+".old"))
 			must(t, os.Rename(store+".new", store))
 			if o.watch == time.Hour {
-				must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+				self, err := os.FindProcess(os.Getpid())
+				must(t, err)
+				must(t, self.Signal(syscall.SIGHUP))
 			}
 			becomes(t, d.url+"/health/ready", 200)
 			customer := "crm.acme:" + firstCustomer(t, filepath.Join(data, "crm", "acme-1.csv"))

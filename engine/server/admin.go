@@ -1,0 +1,112 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/snapshot"
+)
+
+// Paths of the health routes, on both listeners.
+const (
+	pathLive  = "/health/live"
+	pathReady = "/health/ready"
+)
+
+// newAdmin makes the server of the admin listener.
+func (s *Server) newAdmin() *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(s), promhttp.HandlerOpts{}))
+	mux.HandleFunc("POST /admin/v1/reload", s.serveReload)
+	mux.HandleFunc("GET "+pathLive, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusLive) })
+	mux.HandleFunc("GET "+pathReady, func(w http.ResponseWriter, _ *http.Request) {
+		if p := s.unready(); p != nil {
+			p.writeHTTP(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, statusReady)
+	})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 2 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		// No WriteTimeout: a CPU profile or a trace takes as long as it is
+		// asked to.
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Answers of the health routes.
+var (
+	statusLive  = map[string]any{"status": "live"}
+	statusReady = map[string]any{"status": "ready"}
+)
+
+// unready says why the server should get no requests, or returns nil.
+func (s *Server) unready() *problem {
+	switch {
+	case s.draining.Load():
+		return problemDraining
+	case !s.engine.Ready():
+		return problemNotReady
+	}
+	return nil
+}
+
+// health serves the health routes of the public listener.
+func (s *Server) health(ctx *fasthttp.RequestCtx) *problem {
+	status := `{"status":"live"}`
+	if string(ctx.Path()) == pathReady {
+		if p := s.unready(); p != nil {
+			return p
+		}
+		status = `{"status":"ready"}`
+	}
+	ctx.Response.Header.SetContentType(jsonType)
+	ctx.Response.AppendBodyString(status)
+	return nil
+}
+
+// serveReload opens the store's current snapshot, if it is another one.
+func (s *Server) serveReload(w http.ResponseWriter, _ *http.Request) {
+	changed, err := s.engine.Reload()
+	switch {
+	case errors.Is(err, snapshot.ErrNoSnapshot):
+		(&problem{status: http.StatusConflict, detail: err.Error()}).writeHTTP(w)
+	case err != nil:
+		s.log.Error("refused snapshot", "error", err)
+		(&problem{status: http.StatusInternalServerError, detail: "the snapshot was refused: " + err.Error()}).writeHTTP(w)
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"changed": changed, "snapshot": s.engine.Info().Snapshot})
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone, if anything
+}
+
+// writeHTTP is write for net/http.
+func (p *problem) writeHTTP(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", problemType)
+	if p.header[0] != "" {
+		w.Header().Set(p.header[0], p.header[1])
+	}
+	w.WriteHeader(p.status)
+	_, _ = w.Write(p.append(nil))
+}

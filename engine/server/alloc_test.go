@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+)
+
+// requestCtx is a request as the server's loop would hand it over.
+func requestCtx(tb testing.TB, method, target, body string) *fasthttp.RequestCtx {
+	tb.Helper()
+	here, there := net.Pipe()
+	tb.Cleanup(func() { _ = here.Close(); _ = there.Close() })
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Init2(here, discard{}, false)
+	ctx.Request.Header.SetMethod(method)
+	ctx.Request.SetRequestURI(target)
+	ctx.Request.Header.SetHost("localhost")
+	ctx.Request.Header.Set("Authorization", "Bearer key-both")
+	ctx.Request.SetBodyString(body)
+	return ctx
+}
+
+// hotRequests are those that must not allocate.
+func hotRequests() map[string][3]string {
+	ids := make([]string, 100)
+	for i := range ids {
+		ids[i] = []string{maidOne, maidTwo, maidThree, maidNobody, "junk\n"}[i%5]
+	}
+	return map[string][3]string{
+		"match":         {"GET", "/v1/match?id=" + maidOne, ""},
+		"match_several": {"GET", "/v1/match?" + idQuery(maidOne, cookieOne, maidNobody), ""},
+		"match_unknown": {"GET", "/v1/match?id=" + maidNobody, ""},
+		"match_batch":   {"POST", "/v1/match", batch(ids...)},
+		"segments":      {"GET", "/v1/segments?experiment=a+long+name+of+an+experiment+with+many+words&buckets=100&id=" + maidOne, ""},
+		"no_key":        {"GET", "/v1/match?id=" + maidOne, "none"},
+		"health":        {"GET", "/health/ready", ""},
+	}
+}
+
+func TestHandlerAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("under the race detector sync.Pool drops items at random")
+	}
+	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	must(t, err)
+	for name, c := range hotRequests() {
+		ctx := requestCtx(t, c[0], c[1], c[2])
+		want := 200
+		if c[2] == "none" {
+			ctx.Request.Header.Del("Authorization")
+			want = 401
+		}
+		n := testing.AllocsPerRun(200, func() {
+			ctx.Response.Reset()
+			s.handle(ctx)
+		})
+		if got := ctx.Response.StatusCode(); n != 0 || got != want {
+			t.Errorf("%s: %v allocations, status %d", name, n, got)
+		}
+	}
+}
+
+// The answer is the response's own: what the request's memory is used for
+// next does not change it.
+func TestAnswerIsNotShared(t *testing.T) {
+	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	must(t, err)
+	first := requestCtx(t, "GET", "/v1/match?id="+maidOne, "")
+	s.handle(first)
+	before := string(first.Response.Body())
+	for range 10 {
+		s.handle(requestCtx(t, "GET", "/v1/match?id=cookie.site:"+strings.Repeat("x", 400), ""))
+	}
+	if after := string(first.Response.Body()); after != before {
+		t.Errorf("got %s\nthen %s", before, after)
+	}
+}
+
+func BenchmarkHandle(b *testing.B) {
+	s, err := New(Options{Engine: readyEngine(b), Clients: testClients()})
+	must(b, err)
+	for name, c := range hotRequests() {
+		b.Run(name, func(b *testing.B) {
+			ctx := requestCtx(b, c[0], c[1], c[2])
+			b.ReportAllocs()
+			for b.Loop() {
+				ctx.Response.Reset()
+				s.handle(ctx)
+			}
+		})
+	}
+}
+
+func BenchmarkSoundHeader(b *testing.B) {
+	raw := []byte("Host: 127.0.0.1:8080\r\nUser-Agent: bidder/1.0\r\nAccept: */*\r\nAuthorization: Bearer mk_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\nAccept-Encoding: gzip\r\n\r\n")
+	for b.Loop() {
+		if !soundHeader(raw) {
+			b.Fatal("not sound")
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/engine"
+)
+
+// KeyHash is the SHA-256 of an API key, which is all that is kept of it.
+type KeyHash [sha256.Size]byte
+
+// HashKey returns the hash of a key.
+func HashKey(key string) KeyHash { return sha256.Sum256([]byte(key)) }
+
+// NewKey makes a key of 256 random bits: "mk_" and 43 characters of base64url.
+func NewKey() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "mk_" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// ParseKeyHash reads 64 hexadecimal digits.
+func ParseKeyHash(s string) (h KeyHash, err error) {
+	raw, err := hex.DecodeString(s)
+	if err != nil || len(raw) != len(h) {
+		return h, errors.New("a key_sha256 is the SHA-256 of a key, 64 hexadecimal digits")
+	}
+	h = KeyHash(raw)
+	if h == (KeyHash{}) || h == HashKey("") {
+		return h, errors.New("this is the hash of no key at all")
+	}
+	return h, nil
+}
+
+func (h KeyHash) String() string { return hex.EncodeToString(h[:]) }
+
+// Client is a caller: the engine's client and the hash of its key.
+type Client struct {
+	engine.Client
+	Key KeyHash
+}
+
+// caller is what the server knows of a client.
+type caller struct {
+	name string
+	// identifiers says that it may list identifiers of some tenant.
+	identifiers bool
+}
+
+func newCaller(c engine.Client) caller {
+	out := caller{name: c.Name}
+	for _, g := range c.Grants {
+		out.identifiers = out.identifiers || g.Identifiers
+	}
+	return out
+}
+
+// openName is the engine's client for callers without a key.
+const openName = "open"
+
+func openClient(tenant string) engine.Client {
+	return engine.Client{Name: openName, Grants: []engine.Grant{{
+		Tenant: tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Identifiers: true,
+	}}}
+}
+
+// keyring finds callers by their keys.
+type keyring struct {
+	hashes  [][4]uint64 // as callers
+	callers []caller
+	open    *caller // of those without a key; nil where they get nothing
+}
+
+func newKeyring(clients []Client, open bool) (keyring, error) {
+	var k keyring
+	seen := map[KeyHash]string{}
+	for _, c := range clients {
+		if c.Key == (KeyHash{}) || c.Key == HashKey("") {
+			return k, fmt.Errorf("client %s has no key", c.Name)
+		}
+		if other, ok := seen[c.Key]; ok {
+			return k, fmt.Errorf("clients %s and %s have the same key", other, c.Name)
+		}
+		seen[c.Key] = c.Name
+		k.hashes = append(k.hashes, words(c.Key))
+		k.callers = append(k.callers, newCaller(c.Client))
+	}
+	if open {
+		k.open = &caller{name: openName, identifiers: true}
+	}
+	return k, nil
+}
+
+func words(h KeyHash) (w [4]uint64) {
+	for i := range w {
+		w[i] = binary.LittleEndian.Uint64(h[8*i:])
+	}
+	return w
+}
+
+// find returns the caller with a key, or nil. Its time depends on the length
+// of key and the number of clients, never on how near key is to a real one:
+// it hashes whatever comes, no key included, and compares the sum with every
+// client's without a branch on the outcome. A map would do the same amount of
+// other work, but for a hit and a miss, and for buckets, not the same.
+func (k *keyring) find(key []byte) *caller {
+	sum := words(sha256.Sum256(key))
+	at := uint64(0) // 1 + the place of the match
+	for i := range k.hashes {
+		h := &k.hashes[i]
+		diff := h[0] ^ sum[0] | h[1] ^ sum[1] | h[2] ^ sum[2] | h[3] ^ sum[3]
+		equal := (diff|-diff)>>63 - 1 // all ones where diff is 0
+		at |= equal & uint64(i+1)
+	}
+	if at == 0 {
+		return nil
+	}
+	return &k.callers[at-1]
+}
+
+// authorize returns who is calling, or nil.
+func (s *Server) authorize(ctx *fasthttp.RequestCtx) *caller {
+	header := ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)
+	if len(header) == 0 && s.keys.open != nil && local(ctx) {
+		return s.keys.open
+	}
+	return s.keys.find(bearer(header))
+}
+
+// bearer returns the key in an Authorization header; without one, an empty
+// key, which is nobody's.
+func bearer(header []byte) []byte {
+	const scheme = "Bearer "
+	if len(header) < len(scheme) || !bytes.EqualFold(header[:len(scheme)], []byte(scheme)) {
+		return nil
+	}
+	return bytes.TrimLeft(header[len(scheme):], " ")
+}
+
+// local reports whether a request comes from this machine, and was meant for
+// it: a page in a browser can make its own name resolve to 127.0.0.1 and then
+// read the answers, but cannot change the Host that the browser sends.
+func local(ctx *fasthttp.RequestCtx) bool {
+	switch a := ctx.RemoteAddr().(type) {
+	case *net.UnixAddr:
+		return true
+	case *net.TCPAddr:
+		return a.IP.IsLoopback() && localHost(ctx.Request.Header.Host())
+	}
+	return false
+}
+
+func localHost(host []byte) bool {
+	switch name := stripPort(host); {
+	case len(name) == 0, string(name) == "localhost", string(name) == "127.0.0.1", string(name) == "[::1]":
+		return true
+	default:
+		return loopbackHost(string(bytes.Trim(name, "[]")))
+	}
+}
+
+func stripPort(host []byte) []byte {
+	if i := bytes.LastIndexByte(host, ':'); i >= 0 && digits(host[i+1:]) {
+		return host[:i]
+	}
+	return host
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/matchd/matchd/engine"
+)
+
+// collector shows the counters of a server and its engine to Prometheus, as
+// they are at each scrape.
+type collector struct {
+	server *Server
+
+	lookups, requests, duration, panics, faults *prometheus.Desc
+	swaps, refusals                             *prometheus.Desc
+	bytes, identifiers, age, opened, info       *prometheus.Desc
+}
+
+func newRegistry(s *Server) *prometheus.Registry {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("matchd_"+name, help, labels, nil)
+	}
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{
+		server:      s,
+		lookups:     desc("lookups_total", "Answers to questions, by result.", "result"),
+		requests:    desc("requests_total", "Answered requests, by route and status.", "route", "code"),
+		duration:    desc("request_duration_seconds", "Time from a request read to its answer made, by route.", "route"),
+		panics:      desc("panics_total", "Requests that panicked."),
+		faults:      desc("faults_total", "Answers that a damaged record or lost memory made unknown."),
+		swaps:       desc("swaps_total", "Snapshots swapped in."),
+		refusals:    desc("snapshots_refused_total", "Snapshots refused."),
+		bytes:       desc("snapshot_bytes", "Size of the open snapshot's files."),
+		identifiers: desc("snapshot_identifiers", "Identifiers in the open snapshot."),
+		age:         desc("snapshot_age_seconds", "Time since the moment that the open snapshot speaks of."),
+		opened:      desc("snapshot_opened_timestamp_seconds", "When the open snapshot was swapped in."),
+		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "snapshot"),
+	})
+	return r
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals,
+		c.bytes, c.identifiers, c.age, c.opened, c.info,
+	} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	stats := c.server.engine.Stats()
+	for result, n := range stats.Results {
+		counter(c.lookups, n, result.String())
+	}
+	counter(c.faults, stats.Results[engine.ResultFault])
+	counter(c.swaps, stats.Swaps)
+	counter(c.refusals, stats.Refused)
+	counter(c.panics, c.server.metrics.panics.Load())
+	for id := range routeIDs {
+		t := c.server.metrics.totals(id)
+		for i, n := range t.statuses {
+			if n > 0 {
+				counter(c.requests, n, routeNames[id], statusLabel(statuses[i]))
+			}
+		}
+		if id != routeRefused { // those have no duration
+			out <- histogram(c.duration, &t, routeNames[id])
+		}
+	}
+	c.collectSnapshot(out)
+}
+
+func (c *collector) collectSnapshot(out chan<- prometheus.Metric) {
+	info := c.server.engine.Info()
+	if info.Snapshot == "" {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(c.bytes, float64(info.Bytes))
+	gauge(c.identifiers, float64(info.Manifest.Counts.Identifiers))
+	gauge(c.age, time.Since(info.Manifest.AsOf).Seconds())
+	gauge(c.opened, float64(info.Opened.UnixMilli())/1000)
+	gauge(c.info, 1, info.Snapshot)
+}
+
+func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(durationBounds))
+	count := uint64(0)
+	for i, n := range t.buckets {
+		count += n
+		if i < len(durationBounds) {
+			buckets[durationBounds[i].Seconds()] = count
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, count, float64(t.nanos)/1e9, buckets, labels...)
+}
+
+func statusLabel(status int) string {
+	if status == 0 {
+		return "other"
+	}
+	return strconv.Itoa(status)
+}

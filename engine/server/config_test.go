@@ -1,0 +1,156 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/snapshot"
+)
+
+const fullConfig = `# a comment
+stores: [pool]
+listen: unix:/run/matchd.sock
+admin: 0.0.0.0:9090
+memory: copy
+link_max_age: 6
+clients:
+  - name: acme-ads
+    key_sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b
+    id_space: acme
+    grants:
+      - {tenant: acme, segments: ["*"], namespaces: [maid, cookie.site], identifiers: true}
+      - {tenant: globex}
+  - {name: nobody, key_sha256: 2BB80D537B1DA3E38BD30361AA855686BDE0EACD7162FEF6A25FE97BF527A25C}
+`
+
+func TestConfig(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "matchd.yaml")
+	must(t, os.WriteFile(path, []byte(fullConfig), 0o600))
+	got, err := ReadConfig(path)
+	must(t, err)
+	key, err := ParseKeyHash("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")
+	must(t, err)
+	other := key
+	other[31]++
+	want := Config{
+		Store: filepath.Join(dir, "pool"), Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
+		Clients: []Client{
+			{Key: key, Client: engine.Client{Name: "acme-ads", IDSpace: "acme", Grants: []engine.Grant{
+				{Tenant: "acme", Segments: []string{"*"}, Namespaces: []string{"maid", "cookie.site"}, Identifiers: true},
+				{Tenant: "globex"},
+			}}},
+			{Key: other, Client: engine.Client{Name: "nobody"}},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	small, err := ParseConfig("c", []byte("stores: [/a]"))
+	must(t, err)
+	if want := (Config{Store: "/a", Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
+		t.Errorf("got %+v", small)
+	}
+}
+
+func TestAdminIsOnLoopbackUnlessConfigured(t *testing.T) {
+	for _, addr := range []string{DefaultAdmin, DefaultListen} {
+		if e, err := parseEndpoint(addr); err != nil || !e.local {
+			t.Errorf("%s: %+v, %v", addr, e, err)
+		}
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for addr, local := range map[string]bool{
+		"127.0.0.1:1": true, "127.1.2.3:1": true, "[::1]:1": true, "localhost:1": true, "[::ffff:127.0.0.1]:1": true, "unix:/s": true,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "10.0.0.1:1": false, "example.com:1": false, "localhost.example.com:1": false,
+	} {
+		if e, err := parseEndpoint(addr); err != nil || e.local != local || e.String() != addr {
+			t.Errorf("%s: %+v, %v", addr, e, err)
+		}
+	}
+	for _, addr := range []string{"", "8080", "unix:", "a:b:c", "127.0.0.1:"} {
+		if _, err := parseEndpoint(addr); err == nil {
+			t.Errorf("%q is accepted", addr)
+		}
+	}
+}
+
+// one is a client of whom one line is replaced.
+func one(old, replacement string) string {
+	return strings.Replace("stores: [a]\nclients:\n  - name: x\n    key_sha256: "+HashKey("k").String()+"\n    grants: [{tenant: t}]\n", old, replacement, 1)
+}
+
+var badConfigs = []struct{ yaml, want string }{
+	{"", "empty"},
+	{"{}", `c:1: matchd.yaml: key "stores" is missing`},
+	{"[]", "c:1: matchd.yaml: should be a mapping"},
+	{"stores: [a]\nlissten: x", `c:2: matchd.yaml: unknown key "lissten"; did you mean "listen"?`},
+	{"stores: [a]\nzzzzzzzzz: x", `c:2: matchd.yaml: unknown key "zzzzzzzzz"; known are stores, listen`},
+	{"stores: [a]\nstores: [b]", `c:2: matchd.yaml: key "stores" is given twice`},
+	{"stores: [a, b]", "c:1: stores: one daemon serves one store"},
+	{"stores: []", "c:1: stores: name the folder"},
+	{"stores: a", "c:1: stores: should be a list"},
+	{"stores: [[a]]", "c:1: stores: should be one value"},
+	{"stores: [a]\nlisten: 8080", "c:2: listen:"},
+	{"stores: [a]\nadmin: nowhere", "c:2: admin:"},
+	{"stores: [a]\nmemory: disk", `c:2: memory: "disk" is neither map nor copy`},
+	{"stores: [a]\nlink_max_age: -1", "c:2: link_max_age:"},
+	{"stores: [a]\nlink_max_age: soon", "c:2: link_max_age:"},
+	{"stores: [a]\n---\nstores: [b]", "second document"},
+	{"stores: [a\n", "c: yaml"},
+	{"stores: &x [a]\nclients: *x", "c:2: clients: should be a list"},
+	{one("  - name: x", "  - nmae: x"), `c:3: client 1: unknown key "nmae"; did you mean "name"?`},
+	{one("name: x", "name: a/b"), "c:3: client \"a/b\""},
+	{one("name: x", "name:"), "c:3: client 1: name: should be one value"},
+	{one(HashKey("k").String(), "abc"), "c:4: client 1: a key_sha256 is"},
+	{one(HashKey("k").String(), HashKey("").String()), "c:4: client 1: this is the hash of no key"},
+	{one("tenant: t", "tenant: '*'"), "c:3: client x: a grant names one tenant"},
+	{one("tenant: t", "segments: ['*']"), `c:5: client 1: grant: key "tenant" is missing`},
+	{one("tenant: t", "tenant: t, identifiers: maybe"), `c:5: client 1: grant: identifiers: "maybe"`},
+	{one("tenant: t", "tenant: t, segments: '*'"), "c:5: client 1: grant: segments: should be a list"},
+	{one("{tenant: t}", "{tenant: t}, {tenant: t}"), "two grants for tenant t"},
+	{one("clients:\n", "clients:\n  - {name: x, key_sha256: "+HashKey("j").String()+"}\n"), "c:4: two clients are named x"},
+	{one("clients:\n", "clients:\n  - {name: y, key_sha256: "+HashKey("k").String()+"}\n"), "c:4: client x has the key of client y"},
+}
+
+func TestBadConfigs(t *testing.T) {
+	for _, c := range badConfigs {
+		_, err := ParseConfig("c", []byte(c.yaml))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s\ngot  %v\nwant %s", c.yaml, err, c.want)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(fullConfig))
+	for _, c := range badConfigs {
+		f.Add([]byte(c.yaml))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig("c", data)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "c:") {
+				t.Errorf("an error without a place: %v", err)
+			}
+			return
+		}
+		if c.Store == "" {
+			t.Error("no store")
+		}
+		if _, err := newKeyring(c.Clients, false); err != nil {
+			t.Errorf("accepted, and then: %v", err)
+		}
+		for _, client := range c.Clients {
+			if err := client.Validate(); err != nil {
+				t.Errorf("accepted, and then: %v", err)
+			}
+		}
+	})
+}

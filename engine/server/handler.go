@@ -1,0 +1,194 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/engine"
+)
+
+// routeID numbers the routes, for metrics.
+type routeID uint8
+
+const (
+	routeMatch routeID = iota
+	routeBatch
+	routeSegments
+	routeIdentifiers
+	routeHealth
+	routeOther   // no such path or method
+	routeRefused // no request: a connection too many, or bytes that are not HTTP
+	routeIDs
+)
+
+var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "health", "other", "refused"}
+
+// route is what serves a path.
+type route struct {
+	get  routeID
+	post routeID // routeOther where POST is not allowed
+}
+
+var (
+	matchRoute       = route{routeMatch, routeBatch}
+	segmentsRoute    = route{routeSegments, routeOther}
+	identifiersRoute = route{routeIdentifiers, routeOther}
+	healthRoute      = route{routeHealth, routeOther}
+)
+
+func findRoute(path []byte) *route {
+	switch string(path) {
+	case "/v1/match":
+		return &matchRoute
+	case "/v1/segments":
+		return &segmentsRoute
+	case "/v1/identifiers":
+		return &identifiersRoute
+	case pathLive, pathReady:
+		return &healthRoute
+	}
+	return nil
+}
+
+// method returns the route's id for the request's method, or a 405.
+func (r *route) method(h *fasthttp.RequestHeader) (routeID, *problem) {
+	if h.IsGet() || h.IsHead() {
+		return r.get, nil
+	}
+	if h.IsPost() && r.post != routeOther {
+		return r.post, nil
+	}
+	allow := "GET, HEAD"
+	if r.post != routeOther {
+		allow += ", POST"
+	}
+	return routeOther, &problem{status: 405, detail: "this path takes " + allow, header: [2]string{fasthttp.HeaderAllow, allow}}
+}
+
+// handle serves one request of the public listener.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	id := routeOther
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(v)
+			ctx.Response.Reset()
+			problemPanic.write(ctx)
+		}
+		if s.draining.Load() {
+			ctx.Response.SetConnectionClose()
+		}
+		s.metrics.observe(id, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	}()
+	if p := s.dispatch(ctx, &id); p != nil {
+		p.write(ctx)
+	}
+}
+
+// dispatch serves a request or says why not. id is set as soon as the route
+// is known.
+func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
+	if !soundHeader(ctx.Request.Header.RawHeaders()) {
+		return problemFraming
+	}
+	r := findRoute(ctx.Path())
+	if r == nil {
+		return problemPath
+	}
+	var p *problem
+	if *id, p = r.method(&ctx.Request.Header); p != nil {
+		return p
+	}
+	if *id == routeHealth {
+		return s.health(ctx)
+	}
+	who := s.authorize(ctx)
+	if who == nil {
+		return problemKey
+	}
+	q := requests.Get().(*request)
+	q.caller, q.route = who, *id
+	if p := s.lookup(ctx, q); p != nil {
+		q.release()
+		return p
+	}
+	// The response keeps the answer and gives its old buffer for the next one.
+	q.out = ctx.Response.SwapBody(q.out)
+	ctx.Response.Header.SetContentType(jsonType)
+	ctx.Response.Header.SetCanonical(cacheControl, noStore)
+	q.release()
+	return nil
+}
+
+const jsonType = "application/json"
+
+// Answers are personal data: a cache would go on giving them after an opt-out.
+var (
+	cacheControl = []byte(fasthttp.HeaderCacheControl)
+	noStore      = []byte("no-store")
+)
+
+// serveV1 writes the answer to a lookup into q.out.
+func (s *Server) serveV1(ctx *fasthttp.RequestCtx, q *request) *problem {
+	switch q.route {
+	case routeMatch:
+		return s.match(ctx, q)
+	case routeBatch:
+		return s.matchBatch(ctx, q)
+	case routeSegments:
+		return s.segments(ctx, q)
+	default:
+		return s.identifiers(ctx, q)
+	}
+}
+
+// begin pins the engine's generation for the caller.
+func (s *Server) begin(q *request) *problem {
+	var err error
+	q.session, err = s.engine.Begin(q.caller.name)
+	switch {
+	case errors.Is(err, engine.ErrNotReady):
+		return problemNotReady
+	case err != nil:
+		return problemKey
+	}
+	return nil
+}
+
+// panicked counts and logs a panic. Its value may hold a part of the request,
+// so only a runtime error, which does not, is written out.
+func (s *Server) panicked(v any) {
+	s.metrics.panics.Add(1)
+	what := fmt.Sprintf("%T", v)
+	var e runtime.Error
+	if err, ok := v.(error); ok && errors.As(err, &e) {
+		what = e.Error()
+	}
+	s.log.Error("a request panicked", "panic", what, "stack", string(debug.Stack()))
+}
+
+// handleUnread answers what could not be read as a request.
+func (s *Server) handleUnread(ctx *fasthttp.RequestCtx, err error) {
+	p := problemUnread
+	var timeout net.Error
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &small):
+		p = problemHeader
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		p = problemBody
+	case errors.As(err, &timeout) && timeout.Timeout():
+		p = problemTimeout
+	}
+	if p != problemTimeout {
+		lingerOnClose(ctx)
+	}
+	ctx.Response.Reset()
+	p.write(ctx)
+	s.metrics.refused(p.status)
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+)
+
+// MaxQueryIDs is how many identifiers one GET may have.
+const MaxQueryIDs = 32
+
+// query is what the query string of a GET asks. Its slices are parts of the
+// query string or of the request's text.
+type query struct {
+	experiment []byte
+	buckets    int
+	customer   []byte
+	// which of them are there
+	hasExperiment, hasBuckets, hasCustomer bool
+}
+
+// parseQuery reads a query string, application/x-www-form-urlencoded; the
+// identifiers go to q.ids. Parameters that it does not know are ignored.
+func (q *request) parseQuery(raw []byte) (out query, p *problem) {
+	q.ids = q.ids[:0]
+	q.text = slices.Grow(q.text[:0], len(raw)) // never moves: decoding shortens
+	for more := true; more; {
+		var pair []byte
+		pair, raw, more = bytes.Cut(raw, []byte{'&'})
+		name, value, _ := bytes.Cut(pair, []byte{'='})
+		name, ok := q.decode(name)
+		if ok {
+			value, ok = q.decode(value)
+		}
+		if !ok {
+			return out, badRequest("the query has a %% that is not followed by two hexadecimal digits")
+		}
+		if p := q.parameter(&out, name, value); p != nil {
+			return out, p
+		}
+	}
+	return out, nil
+}
+
+func (q *request) parameter(out *query, name, value []byte) *problem {
+	twice := false
+	switch string(name) {
+	case "id":
+		if len(q.ids) == MaxQueryIDs {
+			return badRequest("a query has at most %d ids; POST more", MaxQueryIDs)
+		}
+		q.ids = append(q.ids, value)
+	case "customer":
+		twice = out.hasCustomer
+		out.customer, out.hasCustomer = value, true
+	case "experiment":
+		twice = out.hasExperiment
+		out.experiment, out.hasExperiment = value, true
+	case "buckets":
+		twice = out.hasBuckets
+		n, err := strconv.Atoi(string(value[:min(len(value), 20)]))
+		if err != nil {
+			return badRequest("buckets is not a number")
+		}
+		out.buckets, out.hasBuckets = n, true
+	}
+	if twice {
+		return badRequest("%s is given twice", name)
+	}
+	return nil
+}
+
+// decode undoes the escaping of a name or a value.
+func (q *request) decode(b []byte) ([]byte, bool) {
+	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
+		return b, true
+	}
+	start := len(q.text)
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			if i+2 >= len(b) || unhex(b[i+1]) < 0 || unhex(b[i+2]) < 0 {
+				return nil, false
+			}
+			c = byte(unhex(b[i+1])<<4 | unhex(b[i+2]))
+			i += 2
+		}
+		q.text = append(q.text, c)
+	}
+	return q.text[start:len(q.text):len(q.text)], true
+}

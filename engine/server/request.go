@@ -1,0 +1,37 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/matchd/matchd/engine"
+)
+
+// request is the memory that serving one request needs. It is used again for
+// others, so that a lookup allocates nothing.
+type request struct {
+	caller *caller
+	route  routeID
+
+	ids     [][]byte // asked, in order
+	text    []byte   // of those that had to be decoded
+	out     []byte   // the answer
+	session engine.Session
+	batch   engine.Batch
+	shown   []shownSegment
+}
+
+// requests is a pool and no more: what it gives is as good as new.
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// release gives the memory back. A request whose handler panicked is left to
+// the collector instead.
+func (q *request) release() {
+	clear(q.ids) // they point into a connection's buffers
+	q.ids = q.ids[:0]
+	clear(q.shown)
+	q.shown = q.shown[:0]
+	q.caller = nil
+	q.out = q.out[:0]
+	q.session = engine.Session{}
+	requests.Put(q)
+}

@@ -1,0 +1,242 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/engine"
+)
+
+// Addresses that a server listens on unless told otherwise.
+const (
+	DefaultListen = "127.0.0.1:8080"
+	DefaultAdmin  = "127.0.0.1:8081"
+)
+
+// Limits bound what a caller can take from the others. A zero is the default.
+type Limits struct {
+	// ReadTimeout is for a whole request, from its first byte; 2 s.
+	ReadTimeout time.Duration
+	// WriteTimeout is for a whole answer; 2 s.
+	WriteTimeout time.Duration
+	// IdleTimeout is between two requests of a connection; 30 s.
+	IdleTimeout time.Duration
+	// MaxBody is in bytes; 1 MiB.
+	MaxBody int
+	// MaxHeader is in bytes, of the request line and the header; 16 KiB.
+	MaxHeader int
+	// Connections is how many are served at once; 2048. Before its key is
+	// looked at, each can make the daemon hold a header and a body.
+	Connections int
+	// ConnectionsPerIP is how many one address may have; unbounded.
+	ConnectionsPerIP int
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		ReadTimeout:      cmp.Or(l.ReadTimeout, 2*time.Second),
+		WriteTimeout:     cmp.Or(l.WriteTimeout, 2*time.Second),
+		IdleTimeout:      cmp.Or(l.IdleTimeout, 30*time.Second),
+		MaxBody:          cmp.Or(l.MaxBody, 1<<20),
+		MaxHeader:        cmp.Or(l.MaxHeader, 16<<10),
+		Connections:      cmp.Or(l.Connections, 2048),
+		ConnectionsPerIP: l.ConnectionsPerIP,
+	}
+}
+
+func (l Limits) validate() error {
+	for _, d := range []time.Duration{l.ReadTimeout, l.WriteTimeout, l.IdleTimeout} {
+		if d < 0 {
+			return fmt.Errorf("timeout %v is negative", d)
+		}
+	}
+	for _, n := range []int{l.MaxBody, l.MaxHeader, l.Connections, l.ConnectionsPerIP} {
+		if n < 0 {
+			return fmt.Errorf("limit %d is negative", n)
+		}
+	}
+	return nil
+}
+
+// Options of a server. Engine is required.
+type Options struct {
+	Engine *engine.Engine
+	// Listen and Admin are "host:port" or "unix:/path"; the defaults are
+	// [DefaultListen] and [DefaultAdmin].
+	Listen, Admin string
+	// Clients are the callers; New makes them the engine's.
+	Clients []Client
+	// Open, if not empty, is a tenant that callers without a key may ask for,
+	// on loopback only.
+	Open   string
+	Limits Limits
+	// Drain is how long the server goes on serving, unready, after Serve was
+	// told to stop, so that load balancers can turn away.
+	Drain time.Duration
+	// Log is told of panics and of what stops the server; the default discards.
+	Log *slog.Logger
+}
+
+// Server serves an engine over HTTP.
+type Server struct {
+	engine  *engine.Engine
+	keys    keyring
+	limits  Limits
+	drain   time.Duration
+	log     *slog.Logger
+	metrics metrics
+
+	public   *fasthttp.Server
+	admin    *http.Server
+	listen   endpoint
+	adminAt  endpoint
+	listener *listener
+	adminLn  net.Listener
+	draining atomic.Bool
+
+	// lookup is Server.serveV1 and sleep is time.Sleep, but in tests.
+	lookup func(*fasthttp.RequestCtx, *request) *problem
+	sleep  func(time.Duration)
+}
+
+// New makes a server and gives the engine its clients. It listens on nothing.
+func New(o Options) (*Server, error) {
+	if o.Engine == nil {
+		return nil, errors.New("server: no engine")
+	}
+	if err := o.Limits.validate(); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{engine: o.Engine, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
+	s.lookup, s.sleep = s.serveV1, time.Sleep
+	var err error
+	if s.listen, err = parseEndpoint(cmp.Or(o.Listen, DefaultListen)); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if s.adminAt, err = parseEndpoint(cmp.Or(o.Admin, DefaultAdmin)); err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	clients := make([]engine.Client, 0, len(o.Clients)+1)
+	for _, c := range o.Clients {
+		clients = append(clients, c.Client)
+	}
+	if o.Open != "" {
+		if !s.listen.local {
+			return nil, fmt.Errorf("--open %s serves callers without a key, so it needs a loopback address or a unix socket, not %s", o.Open, s.listen)
+		}
+		clients = append(clients, openClient(o.Open))
+	}
+	if s.keys, err = newKeyring(o.Clients, o.Open != ""); err != nil {
+		return nil, err
+	}
+	if err := o.Engine.SetClients(clients); err != nil {
+		return nil, err
+	}
+	s.public = s.newPublic()
+	s.admin = s.newAdmin()
+	return s, nil
+}
+
+func (s *Server) newPublic() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:      s.handle,
+		ErrorHandler: s.handleUnread,
+		// The listener refuses first, with a proper answer; a worker is free a
+		// moment after its connection has been given back.
+		Concurrency:        2 * s.limits.Connections,
+		ReadTimeout:        s.limits.ReadTimeout,
+		WriteTimeout:       s.limits.WriteTimeout,
+		IdleTimeout:        s.limits.IdleTimeout,
+		ReadBufferSize:     s.limits.MaxHeader,
+		WriteBufferSize:    16 << 10, // some pipelined answers in one packet
+		MaxRequestBodySize: s.limits.MaxBody,
+		CloseOnShutdown:    true,
+		// Forms would be parsed before the key is looked at, into files.
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		Logger:                       discard{},
+	}
+}
+
+// discard is a fasthttp.Logger. What fasthttp has to log quotes requests.
+type discard struct{}
+
+func (discard) Printf(string, ...any) {}
+
+// Listen binds both addresses.
+func (s *Server) Listen() error {
+	ln, err := s.listen.listen()
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.listen, err)
+	}
+	if s.adminLn, err = s.adminAt.listen(); err != nil {
+		return errors.Join(fmt.Errorf("listen on %s for admin: %w", s.adminAt, err), ln.Close())
+	}
+	s.listener = newListener(ln, s.limits.Connections, s.limits.ConnectionsPerIP, s.metrics.refused)
+	return nil
+}
+
+// Addr and AdminAddr are the addresses bound by Listen, in the form of
+// Options.Listen.
+func (s *Server) Addr() string      { return s.listen.bound(s.listener.Addr()) }
+func (s *Server) AdminAddr() string { return s.adminAt.bound(s.adminLn.Addr()) }
+
+// Serve serves until ctx ends or a listener fails. On its way out it is
+// unready at once, still serves for the drain delay, then accepts no more,
+// finishes the requests that it has, and returns. Listen comes before it.
+func (s *Server) Serve(ctx context.Context) error {
+	ended := make(chan error, 2)
+	go func() { ended <- s.public.Serve(s.listener) }()
+	go func() { ended <- s.admin.Serve(s.adminLn) }()
+	var err error
+	running := 2
+	select {
+	case <-ctx.Done():
+		s.draining.Store(true)
+		s.sleep(s.drain)
+	case err = <-ended:
+		s.draining.Store(true)
+		running--
+	}
+	err = errors.Join(err, s.stop())
+	for ; running > 0; running-- {
+		if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// stop ends both servers. Requests have the time that their timeouts leave
+// them; then their connections are cut.
+func (s *Server) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limits.ReadTimeout+s.limits.WriteTimeout+time.Second)
+	defer cancel()
+	err := s.public.ShutdownWithContext(ctx)
+	// Shutdown does nothing where Serve had not begun, hence the listener too.
+	s.listener.closeAll()
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		err = nil
+	case err != nil:
+		err = fmt.Errorf("requests were cut off: %w", err)
+	}
+	if s.admin.Shutdown(ctx) != nil {
+		_ = s.admin.Close() // somebody is taking a profile
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder walks a YAML tree and collects what is wrong with it.
+type decoder struct {
+	file string
+	errs []error
+}
+
+// field is a key of a mapping and what reads its value.
+type field struct {
+	key string
+	set func(*yaml.Node)
+}
+
+func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf("%s:%d: %s", d.file, n.Line, fmt.Sprintf(format, args...)))
+}
+
+// mapping reads the keys of n. It reports whether there was nothing wrong.
+func (d *decoder) mapping(n *yaml.Node, what string, fields []field, required ...string) bool {
+	before := len(d.errs)
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "%s: should be a mapping (key: value)", what)
+		return false
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		f := find(fields, key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode || f == nil:
+			d.fail(key, "%s: unknown key %q; %s", what, key.Value, suggest(key.Value, fields))
+		case seen[key.Value]:
+			d.fail(key, "%s: key %q is given twice", what, key.Value)
+		default:
+			seen[key.Value] = true
+			f.set(value)
+		}
+	}
+	for _, key := range required {
+		if !seen[key] {
+			d.fail(n, "%s: key %q is missing", what, key)
+		}
+	}
+	return len(d.errs) == before
+}
+
+func find(fields []field, key string) *field {
+	for i := range fields {
+		if fields[i].key == key {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+func (d *decoder) list(n *yaml.Node, what string, each func(*yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, "%s: should be a list", what)
+		return
+	}
+	for _, e := range n.Content {
+		each(e)
+	}
+}
+
+func (d *decoder) texts(n *yaml.Node, what string) (out []string) {
+	d.list(n, what, func(n *yaml.Node) { out = append(out, d.text(n, what)) })
+	return out
+}
+
+// text is a scalar as it is written, whatever type YAML would make of it.
+func (d *decoder) text(n *yaml.Node, what string) string {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || strings.TrimSpace(n.Value) == "" {
+		d.fail(n, "%s: should be one value", what)
+		return ""
+	}
+	return n.Value
+}
+
+// suggest names the key nearest to word.
+func suggest(word string, fields []field) string {
+	best, at := len(word)/2+1, ""
+	known := make([]string, 0, len(fields))
+	for _, f := range fields {
+		known = append(known, f.key)
+		if n := distance(word, f.key); n < best {
+			best, at = n, f.key
+		}
+	}
+	all := "known are " + strings.Join(known, ", ")
+	if at == "" {
+		return all
+	}
+	return "did you mean " + strconv.Quote(at) + "? " + all
+}
+
+// distance is the Levenshtein distance of a and b in bytes.
+func distance(a, b string) int {
+	a = a[:min(len(a), 64)] // no key is near to more
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0]++
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
