@@ -34,13 +34,13 @@ func newClientAddCommand() *cobra.Command {
 		grant   grantYAML
 	)
 	cmd := &cobra.Command{
-		Use:   "add NAME --config matchd.yaml --tenant TENANT [--tenant TENANT...]",
+		Use:   "add NAME --config matchd.yaml --tenant TENANT --segments A,B --namespaces A,B",
 		Short: "Add a client and print its API key",
 		Long: `Makes a key of 256 random bits, prints it to standard output, and adds the client
 with the key's SHA-256 to the config. The key is printed this once and kept
 nowhere. Comments in the config stay. A running daemon reads its config at its
 next start.`,
-		Example: `  matchd client add acme-ads --config matchd.yaml --store store --tenant acme
+		Example: `  matchd client add acme-ads --config matchd.yaml --store store --tenant acme --segments '*' --namespaces '*'
   matchd client add dsp --config matchd.yaml --tenant acme --segments vip,churn.high --namespaces maid,cookie.site`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -48,11 +48,11 @@ next start.`,
 	f.StringVar(&config, "config", "matchd.yaml", "the config to add the client to, made where there is none")
 	f.StringVar(&c.store, "store", "", "for a new config: the store that it names")
 	f.StringArrayVar(&tenants, "tenant", nil, "tenant that the client may ask for; may be repeated")
-	f.StringSliceVar(&grant.Segments, "segments", []string{"*"}, "segments that it is shown, or * for all")
-	f.StringSliceVar(&grant.Namespaces, "namespaces", []string{"*"}, "namespaces that it may ask by and see, or * for all")
+	f.StringSliceVar(&grant.Segments, "segments", nil, "segments that it is shown, or * for all")
+	f.StringSliceVar(&grant.Namespaces, "namespaces", nil, "namespaces that it may ask by and see, or * for all")
 	f.BoolVar(&grant.Identifiers, "identifiers", false, "let it list the identifiers of customers")
 	f.StringVar(&c.IDSpace, "id-space", "", "what its person ids are scoped to (default: its tenant)")
-	required(cmd, "tenant")
+	required(cmd, "tenant", "segments", "namespaces") // nothing is granted unsaid
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c.Name = args[0]
 		for _, t := range tenants {

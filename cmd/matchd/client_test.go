@@ -13,7 +13,7 @@ func TestClientAddMakesAConfig(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "matchd.yaml")
 	code, out, errOut := command(t, "client", "add", "ads", "--config", config, "--store", filepath.Join(dir, "store"),
-		"--tenant", "acme", "--tenant", "globex", "--segments", "vip,churn.high", "--identifiers", "--id-space", "pool")
+		"--tenant", "acme", "--tenant", "globex", "--segments", "vip,churn.high", "--namespaces", "*", "--identifiers", "--id-space", "pool")
 	if code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errOut)
 	}
@@ -64,7 +64,7 @@ func TestClientAddKeepsTheConfig(t *testing.T) {
 			must(t, os.Symlink(config, link))
 			had, err := server.ReadConfig(config)
 			must(t, err)
-			succeed(t, "client", "add", "new", "--config", link, "--tenant", "acme")
+			succeed(t, "client", "add", "new", "--config", link, "--tenant", "acme", "--segments", "*", "--namespaces", "*")
 			has, err := server.ReadConfig(config)
 			must(t, err)
 			if len(has.Clients) != len(had.Clients)+1 || has.Clients[len(has.Clients)-1].Name != "new" ||
@@ -101,19 +101,22 @@ func TestClientAddRefuses(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "matchd.yaml")
 	good := "stores: [store]\nclients: [{name: old, key_sha256: " + server.HashKey("k").String() + "}]\n"
+	const all, every = "--segments=*", "--namespaces=*"
 	for name, c := range map[string]struct {
 		file string
 		args []string
 		code int
 		want string
 	}{
-		"no config, no store":  {"", []string{"new", "--tenant", "acme"}, exitUsage, "--store"},
-		"no name":              {good, []string{"--tenant", "acme"}, exitUsage, "arg"},
-		"no tenant":            {good, []string{"new"}, exitUsage, "tenant"},
-		"a store and a config": {good, []string{"new", "--tenant", "acme", "--store", "s"}, exitUsage, "leave --store away"},
-		"a name twice":         {good, []string{"old", "--tenant", "acme"}, exitFailed, "two clients are named old"},
-		"a tenant twice":       {good, []string{"new", "--tenant", "acme", "--tenant", "acme"}, exitFailed, "two grants"},
-		"a bad config":         {"stores: [a]\nlissten: b\n", []string{"new", "--tenant", "acme"}, exitFailed, ":2: "},
+		"no config, no store":  {"", []string{"new", "--tenant", "acme", all, every}, exitUsage, "--store"},
+		"no name":              {good, []string{"--tenant", "acme", all, every}, exitUsage, "arg"},
+		"no tenant":            {good, []string{"new", all, every}, exitUsage, "tenant"},
+		"no segments":          {good, []string{"new", "--tenant", "acme", every}, exitUsage, "segments"},
+		"no namespaces":        {good, []string{"new", "--tenant", "acme", all}, exitUsage, "namespaces"},
+		"a store and a config": {good, []string{"new", "--tenant", "acme", all, every, "--store", "s"}, exitUsage, "leave --store away"},
+		"a name twice":         {good, []string{"old", "--tenant", "acme", all, every}, exitFailed, "two clients are named old"},
+		"a tenant twice":       {good, []string{"new", "--tenant", "acme", "--tenant", "acme", all, every}, exitFailed, "two grants"},
+		"a bad config":         {"stores: [a]\nlissten: b\n", []string{"new", "--tenant", "acme", all, every}, exitFailed, ":2: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(config)
