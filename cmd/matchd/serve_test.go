@@ -92,7 +92,7 @@ func TestServe(t *testing.T) {
 	data, store := builtStore(t)
 	customer := "crm.acme:" + firstCustomer(t, filepath.Join(data, "crm", "acme-1.csv"))
 	config := filepath.Join(t.TempDir(), "matchd.yaml")
-	key := strings.TrimSpace(succeed(t, "client", "add", "ads", "--config", config, "--store", store, "--tenant", "acme"))
+	key := strings.TrimSpace(succeed(t, "client", "add", "ads", "--config", config, "--store", store, "--tenant", "acme", "--segments", "*", "--namespaces", "*"))
 	c, err := server.ReadConfig(config)
 	must(t, err)
 	d := startDaemon(t, daemonOptions{Config: c})
