@@ -54,6 +54,16 @@ func (c Client) Validate() error {
 	return nil
 }
 
+// clone returns a copy that shares nothing with c.
+func (c Client) clone() Client {
+	c.Grants = slices.Clone(c.Grants)
+	for i := range c.Grants {
+		g := &c.Grants[i]
+		g.Segments, g.Namespaces = slices.Clone(g.Segments), slices.Clone(g.Namespaces)
+	}
+	return c
+}
+
 // space is the id space of the client's person ids.
 func (c Client) space() string {
 	switch {

@@ -92,7 +92,11 @@ func (a *Answer) result() Result {
 	if a.fault {
 		return ResultFault
 	}
-	switch a.Reason {
+	return a.Reason.result()
+}
+
+func (r Reason) result() Result {
+	switch r {
 	case Matched:
 		return ResultMatched
 	case NoConsent:

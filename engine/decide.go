@@ -41,6 +41,9 @@ func (s *Session) decide(b *Batch, ns index.NamespaceID, r *snapshot.Record, at 
 		b.cut(before)
 		return Answer{Reason: Unknown, fault: true}
 	}
+	if !a.known {
+		return Answer{Reason: Unknown} // in nothing different from an absent one
+	}
 	a.to = len(b.profiles)
 	if a.Matched() {
 		a.Person = shownID(s.access.persons, r.ID)
@@ -76,8 +79,9 @@ func (b *Batch) append(p *snapshot.Profile, path snapshot.Strength, ordinal int,
 // Resolve answers ids as one: several identifiers of what the caller takes for
 // one visitor. The one with the strongest path to a granted profile decides,
 // even where the consent of that profile denies; two persons that tie make the
-// answer ambiguous. The answer is in b, which Resolve resets, until its next
-// use.
+// answer ambiguous. Where a record is damaged, nobody can say which would have
+// won, and the answer is that nothing is known. The answer is in b, which
+// Resolve resets, until its next use.
 func (s *Session) Resolve(b *Batch, ids [][]byte) Answer {
 	counts := s.counts
 	s.Match(b, ids)
@@ -93,6 +97,11 @@ func (s *Session) Resolve(b *Batch, ids [][]byte) Answer {
 func (b *Batch) combine() Answer {
 	if len(b.Answers) == 0 {
 		return Answer{Reason: Invalid}
+	}
+	for i := range b.Answers {
+		if b.Answers[i].fault {
+			return b.Answers[i]
+		}
 	}
 	win := b.strongest()
 	if win < 0 {
@@ -141,8 +150,10 @@ func (b *Batch) merge(a Answer) Answer {
 		for _, p := range b.profiles[o.from:o.to] {
 			b.mergeProfile(from, p)
 		}
-		if o.Matched() && !a.Matched() {
+		if o.Matched() {
 			a.Reason, a.Person = Matched, o.Person
+		} else {
+			a.deny(privacy.Reason(o.Reason))
 		}
 	}
 	slices.SortFunc(b.profiles[from:], func(x, y Profile) int { return x.ordinal - y.ordinal })

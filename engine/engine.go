@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,8 +117,13 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// SetClients replaces all clients, at once for sessions that begin later.
+// SetClients replaces all clients, at once for sessions that begin later. It
+// keeps no reference to clients.
 func (e *Engine) SetClients(clients []Client) error {
+	clients = slices.Clone(clients)
+	for i := range clients {
+		clients[i] = clients[i].clone()
+	}
 	names := map[string]bool{}
 	for _, c := range clients {
 		if err := c.Validate(); err != nil {
@@ -155,6 +161,9 @@ func (e *Engine) Reload() (changed bool, err error) {
 		return false, errors.New("the engine is closed")
 	}
 	cur, err := e.opts.Store.Current()
+	if errors.Is(err, snapshot.ErrNoSnapshot) {
+		return false, err // nothing there to refuse
+	}
 	if err == nil {
 		if g := e.state.Load().gen; g != nil && g.current.Name == cur.Name && bytes.Equal(g.current.Manifest, cur.Manifest) {
 			return false, nil
@@ -212,7 +221,7 @@ func cmpOr(v, otherwise int) int {
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	var refused snapshot.Current
+	refused := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -220,14 +229,19 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 		case <-tick.C:
 		}
 		cur, err := e.opts.Store.Current()
-		if err == nil && cur.Name == refused.Name && bytes.Equal(cur.Manifest, refused.Manifest) {
-			continue
-		}
 		if errors.Is(err, snapshot.ErrNoSnapshot) {
 			continue
 		}
+		tried := cur.Name + " " + cur.Manifest.String()
+		if err != nil {
+			tried = err.Error() // CURRENT itself cannot be read
+		}
+		if tried == refused {
+			continue
+		}
+		refused = ""
 		if _, err := e.Reload(); err != nil {
-			refused = cur
+			refused = tried
 			e.opts.Log.Error("refused snapshot", "snapshot", cur.Name, "error", err)
 		}
 	}

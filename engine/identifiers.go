@@ -13,7 +13,9 @@ import (
 type Identifier struct {
 	// ID is its text, "namespace:value".
 	ID string
-	// Method, Source and Seen are those of its strongest fresh link.
+	// Method, Source and Seen are those of its strongest fresh link. Where the
+	// customer's own identifier has none, they are authenticated, crm.<tenant>
+	// and the snapshot's day.
 	Method snapshot.Method
 	Source string
 	Seen   snapshot.Day
@@ -41,6 +43,7 @@ func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) 
 		s.counts[ResultFault]++
 		return Listing{Reason: Unknown}, err
 	}
+	s.counts[out.Reason.result()]++
 	return out, nil
 }
 
@@ -82,21 +85,23 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 }
 
 // describe names identifier i and its strongest fresh link. An identifier
-// without links is the profile's own, from the tenant itself.
+// without one is the customer's own: its tenant says that it is there.
 func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) Identifier {
 	id := cold.Identifiers[i]
-	own := paths.r.Node(i)
 	out := Identifier{
 		ID:     string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)),
-		Method: own.Method, Seen: own.Seen, Source: s.gen.Sources[own.Source].Name,
+		Method: paths.self.Method, Seen: paths.self.Seen, Source: s.gen.Namespaces.At(id.Namespace).Name,
 	}
-	best := snapshot.Strength{Method: snapshot.Inferred, Seen: 0}
+	linked := false
 	for _, k := range cold.Links {
 		link := snapshot.Strength{Method: k.Method, Seen: k.Last}
-		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) || link.Compare(best) >= 0 {
+		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) {
 			continue
 		}
-		best = link
+		if linked && link.Compare(snapshot.Strength{Method: out.Method, Seen: out.Seen}) >= 0 {
+			continue
+		}
+		linked = true
 		out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
 	}
 	return out

@@ -73,7 +73,16 @@ func (f *pathFinder) along(from, to int) (weakest snapshot.Strength, fresh bool)
 
 // aged reports whether a link between two places is too old to be used.
 func (f *pathFinder) aged(a, b int, seen snapshot.Day) bool {
-	return seen < f.oldest && (f.s.Tracer(f.r.Node(a).Namespace) || f.s.Tracer(f.r.Node(b).Namespace))
+	return seen < f.oldest && (f.tracer(a) || f.tracer(b))
+}
+
+func (f *pathFinder) tracer(i int) bool {
+	ns := f.r.Node(i).Namespace
+	if int(ns) >= f.s.Namespaces.Len() {
+		f.damaged = true
+		return true
+	}
+	return f.s.Tracer(ns)
 }
 
 // around looks for a path over the fresh links of the tree and the spares: it

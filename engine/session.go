@@ -102,6 +102,9 @@ func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
 		}
 	}()
 	slots := b.slots[:len(ids)]
+	if b.key == nil {
+		b.key = make([]byte, 0, index.MaxKey) // a text that is no identifier would not leave one
+	}
 	for i := range slots {
 		b.key = s.hash(&slots[i], b.key, ids[i])
 	}

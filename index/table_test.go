@@ -112,12 +112,11 @@ func TestTableAgreesWithAMap(t *testing.T) {
 		for _, shardBits := range []int{0, 1, 3, MaxShardBits} {
 			t.Run(fmt.Sprint(kind, " ", shardBits), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, uint64(shardBits)))
-				for _, n := range []int{0, 1, 2, 6, 7, 8, 60, 700, 5000} {
-					if shardBits == MaxShardBits && n != 60 && n != 5000 {
+				for _, n := range []int{0, 1, 2, 6, 7, 8, 60, 700, 3000} {
+					if shardBits == MaxShardBits && n != 700 {
 						continue // 4096 tables each
 					}
-					// One home line takes every entry into account for each.
-					addrBits := 1 + r.IntN(30)
+					addrBits := 12 + r.IntN(9)
 					want := map[Hash]uint64{}
 					var absent []Hash
 					for range n {
@@ -136,12 +135,18 @@ func TestTableAgreesWithAMap(t *testing.T) {
 func TestOneBitOffIsNeverConfirmed(t *testing.T) {
 	for kind, hash := range hashKinds {
 		for _, shardBits := range []int{0, 1, 2, 5} {
-			for _, n := range []int{1, 7, 8, 40, 500, 3000} {
+			for _, n := range []int{1, 7, 8, 40, 500, 2000} {
 				r := rand.New(rand.NewPCG(uint64(n), uint64(shardBits)))
 				want := map[Hash]uint64{}
-				for i := range n {
-					// Persons of three identifiers each.
-					want[hash(r, shardBits)] = uint64(i / 3)
+				persons := uint64(3) // of so many identifiers each
+				if kind != "random" {
+					// A lookup ties the entry to the record, and not to one
+					// identifier in it: those of one record must not have been
+					// chosen to differ in one part of the hash alone.
+					persons = 1
+				}
+				for i := range uint64(n) {
+					want[hash(r, shardBits)] = i / persons
 				}
 				m := buildModel(t, shardBits, want)
 				probes := 0
@@ -161,7 +166,7 @@ func TestOneBitOffIsNeverConfirmed(t *testing.T) {
 						}
 						probes++
 					}
-					if probes > 128*100 {
+					if probes > 128*40 {
 						break
 					}
 				}
@@ -206,7 +211,7 @@ func TestImpliedBitsAreImplied(t *testing.T) {
 func TestLongAddresses(t *testing.T) {
 	for _, shardBits := range []int{0, 2, MaxShardBits} {
 		for _, n := range []int{1, 10, 1000} {
-			for addrBits := range 48 {
+			for addrBits := range 33 {
 				r := rand.New(rand.NewPCG(uint64(n), uint64(addrBits)))
 				var entries []Entry
 				for range n {
@@ -214,11 +219,8 @@ func TestLongAddresses(t *testing.T) {
 					entries = append(entries, Entry{h, 1<<addrBits | r.Uint64()&(1<<addrBits-1)})
 				}
 				slices.SortFunc(entries, func(a, b Entry) int { return a.Hash.Compare(b.Hash) })
-				if addrBits > 36 {
-					continue // a table of 2^20 lines and more
-				}
-				if addrBits > 30 && n != 10 {
-					continue
+				if addrBits > 24 && (n == 1000 || shardBits == 0) {
+					continue // a table of 2^10 lines and more
 				}
 				table := buildTable(t, entries, shardBits)
 				if table.Params().AddrBits() <= addrBits {

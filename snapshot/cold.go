@@ -245,6 +245,9 @@ func newColdReader(f *file) (r coldReader, err error) {
 	if r.idx, err = f.section(sectionColdIndex); err != nil {
 		return r, err
 	}
+	if len(r.idx)%coldEntrySize != 0 {
+		return r, corrupt(f.name, sectionColdIndex, -1, "%d bytes are not a whole number of entries", len(r.idx))
+	}
 	dict, err := f.section(sectionDict)
 	if err != nil {
 		return r, err
@@ -284,8 +287,11 @@ func (r *coldReader) read(pl place) ([]byte, error) {
 		return nil, fmt.Errorf("check of block %d", i)
 	}
 	raw, err := r.dec.DecodeAll(compressed, make([]byte, 0, size))
-	if err != nil || len(raw) != int(size) {
-		return nil, fmt.Errorf("block %d does not decompress to its %d bytes: %w", i, size, err)
+	if err != nil {
+		return nil, fmt.Errorf("block %d does not decompress: %w", i, err)
+	}
+	if len(raw) != int(size) {
+		return nil, fmt.Errorf("block %d has %d bytes where %d are due", i, len(raw), size)
 	}
 	return raw, nil
 }

@@ -66,6 +66,9 @@ func parseFile(name string, data []byte) (*file, error) {
 	if size < headerSize+trailerSize {
 		return nil, corrupt(name, "trailer", -1, "%d bytes are too few", size)
 	}
+	if [8]byte(data[:8]) != headerMagic {
+		return nil, corrupt(name, "header", 0, "it is no file of a snapshot")
+	}
 	h, err := parseHeader(data[:headerSize])
 	if err != nil {
 		return nil, fmt.Errorf("file %s, section header, chunk 0: %w", name, err)

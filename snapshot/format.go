@@ -80,11 +80,9 @@ func (h header) append(dst []byte) []byte {
 	return append(dst, make([]byte, headerSize-(len(dst)-start))...)
 }
 
-// parseHeader reads a header: magic first, then version, then the rest.
+// parseHeader reads a header whose magic is right: version first, then the
+// rest.
 func parseHeader(b []byte) (header, error) {
-	if len(b) < headerSize || [8]byte(b[:8]) != headerMagic {
-		return header{}, fmt.Errorf("%w: this is no file of a snapshot", ErrCorrupt)
-	}
 	if v := binary.LittleEndian.Uint16(b[8:]); v != FormatVersion {
 		return header{}, fmt.Errorf("%w: version %d, and this build reads version %d: rebuild the snapshot", ErrVersion, v, FormatVersion)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -70,7 +71,9 @@ func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 			return c, err
 		}
 		if same {
-			return c, s.setCurrent(c)
+			// Its name may be there and not durable yet, if the build that
+			// gave it was killed.
+			return c, s.point(c)
 		}
 		// It is damaged, or left from a lost write. Readers that have it
 		// mapped keep it.
@@ -81,24 +84,29 @@ func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 	if err := s.fs.Rename(d.Dir(), final); err != nil {
 		return c, err
 	}
-	if err := s.fs.SyncDir(s.path(snapshotsName)); err != nil {
-		return c, err
-	}
-	return c, s.setCurrent(c)
+	return c, s.point(c)
 }
 
-// sound reports whether the snapshot that c names is there, byte for byte.
+// sound reports whether the snapshot that c names is there, byte for byte. It
+// is an error where that cannot be told.
 func (s *Store) sound(c Current) (bool, error) {
 	snap, err := Open(s.path(snapshotsName, c.Name), c.Manifest, Map)
-	if err != nil {
+	switch {
+	case err == nil:
+		return true, snap.Close()
+	case errors.Is(err, ErrCorrupt) || errors.Is(err, ErrVersion) || errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	}
-	return true, snap.Close()
+	return false, err
 }
 
-func (s *Store) setCurrent(c Current) error {
+// point makes the names of snapshots durable, and then a CURRENT that names c.
+func (s *Store) point(c Current) error {
+	if err := s.fs.SyncDir(s.path(snapshotsName)); err != nil {
+		return err
+	}
 	if old, err := s.Current(); err == nil && old.Name == c.Name && bytes.Equal(old.Manifest, c.Manifest) {
-		return nil
+		return s.fs.SyncDir(s.dir) // it, too, may be there and not durable yet
 	}
 	return writeFile(s.fs, s.path(currentName), c.format(), 0o644)
 }
@@ -118,7 +126,12 @@ func (d *Draft) Prune(keep int) ([]string, error) {
 	names = slices.DeleteFunc(names, func(n string) bool { return n == cur.Name })
 	old := names[:max(0, len(names)-max(keep-1, 0))]
 	for _, n := range old {
-		if err := s.fs.RemoveAll(s.path(snapshotsName, n)); err != nil {
+		// Under a hidden name first: half a snapshot is never listed as one.
+		hidden := s.path(snapshotsName, draftPrefix+n)
+		if err := s.fs.Rename(s.path(snapshotsName, n), hidden); err != nil {
+			return nil, err
+		}
+		if err := s.fs.RemoveAll(hidden); err != nil {
 			return nil, err
 		}
 	}

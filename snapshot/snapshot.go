@@ -274,7 +274,7 @@ var errRecord = fmt.Errorf("%w: a hot record does not pass its check", ErrCorrup
 func (s *Snapshot) Touch(addr uint64) byte {
 	shard, at := s.Place(addr)
 	hot := s.hot[shard]
-	if at+index.LineSize < uint64(len(hot)) {
+	if n := uint64(len(hot)); n > index.LineSize && at < n-index.LineSize {
 		return hot[at] + hot[at+index.LineSize]
 	}
 	return 0
@@ -287,7 +287,7 @@ func (s *Snapshot) Touch(addr uint64) byte {
 func (s *Snapshot) Record(addr uint64, buf []byte, r *Record) ([]byte, error) {
 	shard, at := s.Place(addr)
 	hot := s.hot[shard]
-	if at+recordHead > uint64(len(hot)) {
+	if uint64(len(hot)) < recordHead || at > uint64(len(hot))-recordHead {
 		return buf, errRecord
 	}
 	head := binary.LittleEndian.Uint64(hot[at:])

@@ -60,8 +60,8 @@ func CreateStore(fsys FS, dir string, secret *index.Secret) (*Store, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	if cur, err := s.Current(); err == nil {
-		return nil, fmt.Errorf("store %s has snapshot %s but no %s: give it the key that it was built with", dir, cur.Name, secretName)
+	if _, err := s.Current(); !errors.Is(err, ErrNoSnapshot) {
+		return nil, fmt.Errorf("store %s has a %s but no %s: put the key there that it was built with", dir, currentName, secretName)
 	}
 	if secret == nil {
 		secret = new(index.Secret)
@@ -73,17 +73,54 @@ func CreateStore(fsys FS, dir string, secret *index.Secret) (*Store, error) {
 	return s, nil
 }
 
-// init makes folders and secret, each durable before the next.
-func (s *Store) init(secret index.Secret) error {
-	if err := s.fs.MkdirAll(s.path(snapshotsName), 0o755); err != nil {
+// init makes folders and secret, each durable before the next. It holds the
+// lock, so that of two builds that make the store at once one is refused.
+func (s *Store) init(secret index.Secret) (err error) {
+	if err := s.makeFolders(); err != nil {
 		return err
 	}
-	for _, dir := range []string{filepath.Dir(filepath.Clean(s.dir)), s.dir} {
-		if err := s.fs.SyncDir(dir); err != nil {
+	lock, err := lockFile(s.path(lockName))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if _, err := os.Stat(s.path(secretName)); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(errors.New("somebody else is making it: try again"), err)
+	}
+	return writeFile(s.fs, s.path(secretName), FormatSecret(secret), 0o600)
+}
+
+// makeFolders makes the store's folders and those above them one by one, and
+// makes the name of each durable before the next.
+func (s *Store) makeFolders() error {
+	dir, err := filepath.Abs(s.path(snapshotsName))
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err = os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		missing = append(missing, dir)
+	}
+	if err != nil {
+		return err
+	}
+	// A build that was killed may have made dir and not its name durable. A
+	// folder above it that we may not read is none of ours.
+	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	for _, dir := range slices.Backward(missing) {
+		if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
 	}
-	return writeFile(s.fs, s.path(secretName), FormatSecret(secret), 0o600)
+	return nil
 }
 
 func (s *Store) path(elem ...string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"maps"
 	"runtime"
 	"sync"
 
@@ -69,7 +70,8 @@ func (s *Snapshot) verifyRecords(hasher index.Hasher) error {
 	}
 	want := s.Counts
 	if sum.Persons != want.Persons || sum.Identifiers != want.Identifiers || sum.Profiles != want.Profiles ||
-		sum.Links != want.Links || sum.Spares != want.Spares || sum.Largest != want.Largest {
+		sum.Links != want.Links || sum.Spares != want.Spares || sum.Largest != want.Largest ||
+		!maps.Equal(sum.ByNamespace, want.ByNamespace) || !maps.Equal(sum.ByTenant, want.ByTenant) {
 		return corrupt(manifestName, sectionMeta, -1, "its counts %+v are not those of the records, %+v", want, sum)
 	}
 	return nil
@@ -117,7 +119,9 @@ type recordVerifier struct {
 	buf    []byte
 	key    []byte
 	block  ColdBlock
-	raw    []byte
+	// profile is decoded into again and again.
+	profile Profile
+	raw     []byte
 }
 
 func (v *recordVerifier) verify(addr uint64) (err error) {
@@ -147,6 +151,10 @@ func (v *recordVerifier) verify(addr uint64) (err error) {
 			return fmt.Errorf("identifier %d: %w", i, err)
 		}
 	}
+	ps := r.Profiles()
+	for ps.Next(&v.profile) {
+		v.counts.ByTenant[s.Tenants[v.profile.Tenant].Name]++
+	}
 	v.counts.Persons++
 	v.counts.Identifiers += int64(r.nodes)
 	v.counts.Profiles += int64(r.profiles)
@@ -162,7 +170,9 @@ func (v *recordVerifier) identifier(addr uint64, r *Record, i int, id coldIdenti
 	if r.Node(i).Namespace != id.Namespace {
 		return fmt.Errorf("hot and cold parts have different namespaces")
 	}
-	v.key = append(append(append(v.key[:0], v.s.Namespaces.At(id.Namespace).Name...), ':'), id.Value...)
+	name := v.s.Namespaces.At(id.Namespace).Name
+	v.counts.ByNamespace[name]++
+	v.key = append(append(append(v.key[:0], name...), ':'), id.Value...)
 	h := v.hasher.Sum(v.key)
 	if r.Find(h) != i {
 		return fmt.Errorf("it is not what the record confirms")

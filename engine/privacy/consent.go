@@ -19,12 +19,14 @@ const (
 //
 // Under consent, the profile must say when it was given, that moment must not
 // lie ahead, the purpose must be among those named, and the end must not have
-// come: at the second of its end a consent has expired. Under any other basis
-// consent is not needed, but what a profile says about it still counts: an end
+// come: at the second of its end a consent has expired. An unknown basis is as
+// good as none, and so needs consent too. Under contract and legitimate
+// interest consent is not needed, but what a profile says about it still counts: an end
 // that has come and purposes that leave this one out deny.
 func Consent(c snapshot.ConsentState, basis snapshot.LegalBasis, purpose snapshot.Purposes, now int64) Reason {
 	stated := c.At != 0
-	if basis == snapshot.Consent && (!stated || c.At > now) {
+	needed := basis != snapshot.Contract && basis != snapshot.LegitimateInterest
+	if needed && (!stated || c.At > now) {
 		return NoConsent
 	}
 	if stated && c.Purposes&purpose != purpose {

@@ -120,10 +120,25 @@ func (b *builder) begin(stage string) {
 	}
 }
 
+// validate checks the ranges.
+func (o *Options) validate() error {
+	switch {
+	case !(o.MaxBadRows >= 0 && o.MaxBadRows <= 1): // so that NaN is refused
+		return fmt.Errorf("the share of bad rows must be from 0 to 1, not %g", o.MaxBadRows)
+	case o.Workers < 0:
+		return fmt.Errorf("%d workers: give the number of cores, or 0 for all", o.Workers)
+	case o.Keep < 0:
+		return fmt.Errorf("%d snapshots to keep: give how many, or 0 for all", o.Keep)
+	case o.Shards < 0 || o.Shards > 1<<index.MaxShardBits || o.Shards&(o.Shards-1) != 0:
+		return fmt.Errorf("%d shards: give a power of two of at most %d, or 0 to choose by size", o.Shards, 1<<index.MaxShardBits)
+	}
+	return nil
+}
+
 func (b *builder) prepare() (err error) {
 	o := &b.opts
-	if o.MaxBadRows < 0 || o.MaxBadRows > 1 {
-		return fmt.Errorf("the share of bad rows must be from 0 to 1, not %g", o.MaxBadRows)
+	if err := o.validate(); err != nil {
+		return err
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

@@ -1,0 +1,75 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// TestConfirmedOn128Bits surrounds an identifier with 128 strangers, the hash
+// of each of which differs from its own in one bit. Absent, it is unknown;
+// present, it leads to its own person, whatever the table offers first.
+func TestConfirmedOn128Bits(t *testing.T) {
+	for _, present := range []bool{false, true} {
+		for _, shards := range []int{1, 4} {
+			t.Run(fmt.Sprintf("present %t, %d shards", present, shards), func(t *testing.T) {
+				store, at := newStore(t), &clock{}
+				at.set(storyTime)
+				e := newEngine(t, engine.Options{Store: store, Now: at.now})
+				publish(t, store, strangers(t, "maid:6d92078a-8246-4ba4-ae5b-76104861e7dc", present, shards))
+				reload(t, e)
+				ok(t, e.SetClients([]engine.Client{{Name: "c", Grants: []engine.Grant{
+					{Tenant: "acme", Segments: []string{engine.All}, Namespaces: []string{engine.All}},
+				}}}))
+				s := begin(t, e, "c")
+				defer s.End()
+				var b engine.Batch
+				s.Match(&b, [][]byte{[]byte("maid:6d92078a-8246-4ba4-ae5b-76104861e7dc")})
+				a := &b.Answers[0]
+				switch {
+				case !present && *a != (engine.Answer{Reason: engine.Unknown}):
+					t.Errorf("a stranger answered: %+v", a)
+				case present && (!a.Matched() || string(b.Customer(&b.Profiles(a)[0])) != "own"):
+					t.Errorf("not its own person: %+v", a)
+				}
+			})
+		}
+	}
+}
+
+// strangers makes a snapshot of persons of one identifier each.
+func strangers(t testing.TB, text string, present bool, shards int) contents {
+	t.Helper()
+	ns := must(index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: "crm.acme"})))(t)
+	key, maid, err := ns.AppendKey(nil, []byte(text))
+	ok(t, err)
+	own := snapshot.IdentifierHasher(secret).Sum(key)
+	day := snapshot.Day(dayOf(storyTime))
+	c := contents{
+		meta: snapshot.Meta{
+			ID: snapshot.ID{1}, KeyID: secret.ID(), AsOf: storyTime, Oldest: day, LinkMaxAge: 13, IndexShards: shards, RecordShards: shards,
+		},
+		dicts: snapshot.Dictionaries{
+			Namespaces: ns, Sources: []snapshot.Source{{Name: "s"}},
+			Tenants: []snapshot.Tenant{{Name: "acme", LegalBasis: snapshot.Contract}},
+		},
+	}
+	add := func(i int, h index.Hash, customer string) {
+		c.persons = append(c.persons, &snapshot.Person{
+			ID:       personID(i),
+			Nodes:    []snapshot.Node{{Hash: h, Namespace: maid, Value: ns.Value(maid, key), Seen: day}},
+			Profiles: []snapshot.Profile{{Customer: []byte(customer)}},
+		})
+	}
+	for bit := range 64 {
+		add(bit, index.Hash{Hi: own.Hi ^ 1<<bit, Lo: own.Lo}, "stranger")
+		add(64+bit, index.Hash{Hi: own.Hi, Lo: own.Lo ^ 1<<bit}, "stranger")
+	}
+	if present {
+		add(128, own, "own")
+	}
+	return c
+}

@@ -1,0 +1,12 @@
+package engine
+
+import "github.com/matchd/matchd/snapshot"
+
+// WaitCache waits until the cache has taken in what was put into it.
+func (e *Engine) WaitCache() { e.cold.Wait() }
+
+// InternalID is the person's id that no client sees.
+func (a *Answer) InternalID() snapshot.PersonID { return a.person }
+
+// Fault reports whether the answer is for want of sound memory.
+func (a *Answer) Fault() bool { return a.fault }

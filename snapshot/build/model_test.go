@@ -1,0 +1,298 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
+)
+
+// world is a random graph of few identifiers, as plain text, and the naive
+// answers about it.
+type world struct {
+	cfg   *config.Config
+	links []worldLink
+	rows  []worldRow
+}
+
+type worldLink struct {
+	a, b   string
+	source uint16
+	method snapshot.Method
+	seen   snapshot.Day
+}
+
+type worldRow struct {
+	customer string // with its namespace
+	tenant   uint16
+	kind     snapshot.Kind
+	age      int // of its file, in days
+	segments []string
+	consent  snapshot.ConsentState
+}
+
+// ownSourcesOnly is how many sources are the tenants' own, and come first.
+const ownSourcesOnly = 2
+
+// modelConfig is a pool of two tenants, one under consent.
+func modelConfig(t testing.TB, anonymous bool) *config.Config {
+	t.Helper()
+	c, err := config.Parse(fmt.Appendf(nil, `
+version: 1
+keep_anonymous: %t
+namespaces: [cookie.pub]
+tenants:
+  - {name: acme, legal_basis: consent, profiles: [{path: a.csv}]}
+  - {name: beta, legal_basis: contract, profiles: [{path: b.csv}]}
+links:
+  - {path: l.csv, source: pub, party: second}
+  - {path: l.csv, source: pub, party: third}
+  - {path: l.csv, source: site, party: first}
+`, anonymous), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.AsOf = testAsOf
+	return c
+}
+
+// names of identifiers in a world; the profiles are crm ones.
+func worldName(r *rand.Rand, n int) string {
+	i := r.IntN(n)
+	switch r.IntN(5) {
+	case 0:
+		return fmt.Sprint("crm.acme:C-", i)
+	case 1:
+		return fmt.Sprint("crm.beta:C-", i)
+	case 2:
+		return fmt.Sprintf("email_sha256:%064x", i+16)
+	case 3:
+		return fmt.Sprintf("maid:6d92078a-8246-4ba4-ae5b-%012x", i)
+	}
+	return fmt.Sprint("cookie.pub:", i, "x")
+}
+
+func newWorld(t testing.TB, seed uint64) *world {
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := &world{cfg: modelConfig(t, r.IntN(2) == 0)}
+	n := 1 + r.IntN(12)
+	newest, _ := snapshot.DayOf(testAsOf)
+	for range r.IntN(4 * n) {
+		l := worldLink{
+			a: worldName(r, n), b: worldName(r, n), source: uint16(ownSourcesOnly + r.IntN(3)),
+			method: snapshot.Method(r.IntN(4)), seen: newest - snapshot.Day(r.IntN(5)*130),
+		}
+		if l.a != l.b {
+			w.links = append(w.links, l)
+		}
+	}
+	for range r.IntN(3 * n) {
+		row := worldRow{tenant: uint16(r.IntN(2)), kind: snapshot.Kind(r.IntN(8) / 7), age: r.IntN(2) * 7}
+		row.customer = fmt.Sprintf("crm.%s:C-%d", w.cfg.Tenants[row.tenant].Name, r.IntN(n))
+		for _, s := range []string{"a", "b", "c"} {
+			if r.IntN(2) == 0 {
+				row.segments = append(row.segments, s)
+			}
+		}
+		if r.IntN(4) > 0 {
+			row.consent = snapshot.ConsentState{At: 1_700_000_000 + int64(r.IntN(3)), Purposes: snapshot.Purposes(1 + r.IntN(3))}
+		}
+		if r.IntN(2) > 0 {
+			row.consent.Expires = 1_900_000_000 + int64(r.IntN(3))
+		}
+		w.rows = append(w.rows, row)
+	}
+	return w
+}
+
+// build runs the stages after reading on the world, its rows in random order,
+// and opens what they write.
+func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot, map[string][]byte) {
+	t.Helper()
+	disk := &memory{files: map[string]*memoryFile{}}
+	b := &builder{
+		opts: Options{Workers: 1 + int(seed%2), Shards: shards, FS: disk}, cfg: w.cfg, secret: *testSecret(),
+		report: Report{Stages: map[string]string{}, Read: ReadReport{BadFields: map[string]int64{}}},
+	}
+	var err error
+	if b.ns, err = w.cfg.NamespaceTable(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range b.ns.All() {
+		b.tracer = append(b.tracer, n.Tracer())
+	}
+	p, meta, err := b.resolve(w.graph(t, b.ns, rand.New(rand.NewPCG(seed, 1))), rowSum{rows: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hash, err := b.writeFiles(context.Background(), "", p, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for name, f := range disk.files {
+		files[name] = f.Bytes()
+	}
+	s, err := snapshot.OpenBytes(files, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Verify(snapshot.IdentifierHasher(b.secret)); err != nil {
+		t.Fatal(err)
+	}
+	return s, files
+}
+
+// graph is the world as the reading stage leaves it, in a random order.
+func (w *world) graph(t testing.TB, ns *index.Namespaces, r *rand.Rand) *graph {
+	t.Helper()
+	g := newGraph()
+	number := func(text string) uint32 {
+		k, id, err := ns.AppendKey(nil, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := g.number(snapshot.IdentifierHasher(*testSecret()).Sum(k), id, ns.Value(id, k))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	newest, _ := snapshot.DayOf(testAsOf)
+	for _, i := range r.Perm(len(w.links)) {
+		l := w.links[i]
+		if r.IntN(2) == 0 {
+			l.a, l.b = l.b, l.a
+		}
+		g.links = append(g.links, link{number(l.a), number(l.b), l.source, l.method, l.seen, l.seen})
+	}
+	for _, i := range r.Perm(len(w.rows)) {
+		o := w.rows[i]
+		own := row{
+			node: number(o.customer), tenant: o.tenant, kind: o.kind, consent: o.consent,
+			asOf: testAsOf.AddDate(0, 0, -o.age).Unix(), seen: newest - snapshot.Day(o.age),
+		}
+		for _, code := range o.segments {
+			own.segments = append(own.segments, g.segment(snapshot.Segment{Tenant: o.tenant, Code: code}))
+		}
+		g.rows = append(g.rows, own)
+	}
+	return g
+}
+
+// Random worlds, thousands of them: what connects is one person, with all its
+// links and profiles, found by every identifier; all else leads nowhere.
+func TestSnapshotAgreesWithANaiveModel(t *testing.T) {
+	worlds := 2000
+	if testing.Short() {
+		worlds = 300
+	}
+	total := map[string]int{}
+	for seed := range uint64(worlds) {
+		w := newWorld(t, seed)
+		s, _ := w.build(t, seed, 1<<(seed%3))
+		checkWorld(t, fmt.Sprint("world ", seed), w, s, total)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, what := range []string{"found", "left out", "absent", "several profiles", "anonymous", "spares"} {
+		if total[what] < worlds/10 {
+			t.Errorf("%s: %d, too few for %d worlds", what, total[what], worlds)
+		}
+	}
+}
+
+func checkWorld(t testing.TB, what string, w *world, s *snapshot.Snapshot, total map[string]int) {
+	t.Helper()
+	persons := map[snapshot.PersonID]bool{}
+	for _, id := range w.names() {
+		members := w.component(id)
+		var profiles []string
+		for _, m := range members {
+			if p := w.profileText(m); p != "" {
+				profiles = append(profiles, p)
+			}
+		}
+		slices.Sort(profiles)
+		addr, r, ok := findRecord(t, s, id)
+		if kept := len(profiles) > 0 || w.cfg.KeepAnonymous && len(members) > 1; ok != kept {
+			t.Fatalf("%s: %s is found: %t, want %t", what, id, ok, kept)
+		}
+		if !ok {
+			total["left out"]++
+			continue
+		}
+		gotMembers, gotProfiles, gotLinks := personText(t, s, addr, r)
+		if !slices.Equal(gotMembers, members) {
+			t.Fatalf("%s: the person of %s is %q, want %q", what, id, gotMembers, members)
+		}
+		if !slices.Equal(gotProfiles, profiles) {
+			t.Fatalf("%s: the profiles of %s are\n%q, want\n%q", what, id, gotProfiles, profiles)
+		}
+		if want := w.wantLinks(members); !slices.Equal(gotLinks, want) {
+			t.Fatalf("%s: the links of %s are\n%q, want\n%q", what, id, gotLinks, want)
+		}
+		persons[r.ID] = true
+		total["found"]++
+		total["several profiles"] += min(1, len(profiles)/2)
+		total["anonymous"] += 1 - min(1, len(profiles))
+		total["spares"] += r.Spares()
+	}
+	if int(s.Counts.Persons) != len(persons) {
+		t.Fatalf("%s: %d persons are counted, %d found", what, s.Counts.Persons, len(persons))
+	}
+	for i := range 50 {
+		if _, _, ok := findRecord(t, s, fmt.Sprint("cookie.pub:absent", i)); ok {
+			t.Fatalf("%s: absent identifier %d is found", what, i)
+		}
+		total["absent"]++
+	}
+}
+
+// Rows in another order and another number of workers give the same bytes,
+// also where rows contradict one another: worlds are full of that.
+func TestWorldsDoNotDependOnOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		w := newWorld(t, seed)
+		a, files := w.build(t, 2*seed, 2)
+		for i := range uint64(2) {
+			p := *w
+			p.rows, p.links = slices.Clone(w.rows), slices.Clone(w.links)
+			slices.SortFunc(p.rows, func(x, y worldRow) int { return cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+			slices.Reverse(p.links)
+			if i == 1 {
+				slices.Reverse(p.rows)
+			}
+			b, other := p.build(t, 2*seed, 2)
+			sameTree(t, fmt.Sprint("world ", seed), files, other)
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Worlds through files: what is read from CSV makes the same persons as what
+// is put into the graph by hand.
+func TestFilesAgreeWithANaiveModel(t *testing.T) {
+	for seed := range uint64(30) {
+		w := newWorld(t, seed)
+		o := options(w.write(t), filepath.Join(t.TempDir(), "store"))
+		if len(w.rows)+len(w.links) == 0 {
+			continue
+		}
+		run(t, o)
+		checkWorld(t, fmt.Sprint("world ", seed), w, openCurrent(t, o.Store), map[string]int{})
+	}
+}
