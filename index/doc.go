@@ -16,7 +16,10 @@
 //
 // A match is confirmed on all 128 bits: the shard and the line imply the
 // upper bits of Hi, the table entry holds the bits between, and the person's
-// record holds the low 8 bits of Hi and all of Lo (see [Confirm]).
+// record holds the low 8 bits of Hi and all of Lo (see [Confirm]). So a lookup
+// is compared with each identifier of the record on all 128 bits; only that
+// the two parts come from one and the same identifier of that person is not
+// checked, which costs a person of n identifiers log2(n) of them.
 //
 // # Safety
 //

@@ -63,6 +63,7 @@ type ID [16]byte
 // header opens each file.
 type header struct {
 	kind     fileKind
+	revision uint16 // of a file that is read; what is written has Revision
 	snapshot ID
 	shard    uint32 // which of the shards of this kind
 	shards   uint32
@@ -88,6 +89,7 @@ func parseHeader(b []byte) (header, error) {
 	}
 	return header{
 		kind:     fileKind(binary.LittleEndian.Uint32(b[12:])),
+		revision: binary.LittleEndian.Uint16(b[10:]),
 		snapshot: ID(b[16:32]),
 		shard:    binary.LittleEndian.Uint32(b[32:]),
 		shards:   binary.LittleEndian.Uint32(b[36:]),

@@ -86,9 +86,10 @@ type Manifest struct {
 	Files  []FileInfo `json:"files"` // all but the manifest, index shards first
 }
 
-// Name is the name of the snapshot's folder: its time and the start of its id.
-func (m Meta) Name() string {
-	return m.AsOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(m.ID[:6])
+// nameOf is the name of a snapshot's folder: its time, and the start of its
+// manifest's hash, so that other bytes never have the name of these.
+func nameOf(m *Manifest, hash HexBytes) string {
+	return m.AsOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(hash[:6])
 }
 
 // Validate checks the ranges.
@@ -213,6 +214,9 @@ func parseManifest(f *file) (m Manifest, d Dictionaries, err error) {
 	m.ID = f.header.snapshot
 	if err := m.Validate(); err != nil {
 		return m, d, corrupt(f.name, sectionMeta, -1, "%v", err)
+	}
+	if len(namespaces) == 0 || len(d.Sources) == 0 {
+		return m, d, corrupt(f.name, sectionSources, -1, "it names no namespaces, or no sources")
 	}
 	list := make([]index.Namespace, 0, len(namespaces))
 	for _, n := range namespaces {

@@ -63,7 +63,7 @@ func (d *Draft) Close() error {
 // the next step begins.
 func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 	s := d.store
-	c := Current{Name: m.Name(), Manifest: hash}
+	c := Current{Name: nameOf(&m, hash), Manifest: hash}
 	final := s.path(snapshotsName, c.Name)
 	if _, err := os.Stat(final); err == nil {
 		same, err := s.sound(c)

@@ -16,7 +16,7 @@ func TestPublish(t *testing.T) {
 	store := newStore(t)
 	first := sampleMeta(1, 1, 1)
 	a := publish(t, store, first, 20)
-	if got := current(t, store); got != a.Name || got != first.Name() {
+	if got := current(t, store); got != a.Name {
 		t.Fatalf("current is %s, want %s", got, a.Name)
 	}
 	again := publish(t, store, first, 20)
@@ -33,8 +33,17 @@ func TestPublish(t *testing.T) {
 	if got := current(t, store); got != a.Name {
 		t.Fatalf("current is %s, want %s", got, a.Name)
 	}
+	// Other bytes under the same id, as another version of matchd may write
+	// them, have a name of their own and leave what is current where it is.
+	other := publish(t, store, first, 21)
+	if other.Name == a.Name {
+		t.Fatalf("two snapshots have the name %s", a.Name)
+	}
+	if _, err := store.Open(a, Map); err != nil {
+		t.Fatalf("the one before: %v", err)
+	}
 	list, err := store.Snapshots()
-	if err != nil || !slices.Equal(list, []string{a.Name, b.Name}) {
+	if err != nil || !slices.Equal(list, slices.Sorted(slices.Values([]string{a.Name, b.Name, other.Name}))) {
 		t.Fatalf("snapshots are %q, %v", list, err)
 	}
 }

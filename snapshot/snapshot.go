@@ -29,6 +29,7 @@ type Snapshot struct {
 	Manifest
 	Dictionaries
 
+	name       string
 	layout     layout
 	manifest   *file
 	files      []*file // as in Manifest.Files
@@ -93,10 +94,12 @@ func (s *Snapshot) openManifest(hash HexBytes) error {
 		return err
 	}
 	return Guard(func() (err error) {
-		if sum := sha256.Sum256(f.data); hash != nil && !bytes.Equal(sum[:], hash) {
+		sum := sha256.Sum256(f.data)
+		if hash != nil && !bytes.Equal(sum[:], hash) {
 			return corrupt(f.name, "file", -1, "it is not the manifest that CURRENT names")
 		}
 		s.Manifest, s.Dictionaries, err = parseManifest(f)
+		s.name = nameOf(&s.Manifest, sum[:])
 		return err
 	})
 }
@@ -116,7 +119,8 @@ func (s *Snapshot) openFiles(m Memory, openFile func(name string) (*file, error)
 }
 
 func (s *Snapshot) openOne(i int, m Memory, openFile func(name string) (*file, error)) error {
-	want := header{kind: kindIndex, snapshot: s.ID, shard: uint32(i), shards: uint32(s.IndexShards)}
+	want := s.manifest.header
+	want.kind, want.shard, want.shards = kindIndex, uint32(i), uint32(s.IndexShards)
 	name, hot := indexName(i), []string{sectionFilter, sectionTable}
 	if i >= s.IndexShards {
 		want.kind, want.shard, want.shards = kindRecords, uint32(i-s.IndexShards), uint32(s.RecordShards)
@@ -237,6 +241,14 @@ func (s *Snapshot) Close() error {
 	s.files, s.manifest, s.cold, s.hot, s.filters, s.tables = nil, nil, nil, nil, nil, nil
 	return err
 }
+
+// Name is the name of the snapshot's folder in a store: the time that it is of,
+// and the start of its manifest's hash.
+func (s *Snapshot) Name() string { return s.name }
+
+// Outdated reports whether the snapshot has an older revision of the format
+// than this build writes, so that building it anew would gain something.
+func (s *Snapshot) Outdated() bool { return s.manifest.header.revision < Revision }
 
 // Bytes is the size of all files together.
 func (s *Snapshot) Bytes() int64 {

@@ -91,9 +91,6 @@ func (s *Snapshot) Addrs(shard int) iter.Seq[uint64] {
 	}
 }
 
-// Shards returns the numbers of index and record shards.
-func (s *Snapshot) Shards() (index, records int) { return s.IndexShards, s.RecordShards }
-
 func (s *Snapshot) verifyShard(shard int, hasher index.Hasher) (Counts, error) {
 	v := recordVerifier{
 		s: s, shard: shard, hasher: hasher,
@@ -146,14 +143,13 @@ func (v *recordVerifier) verify(addr uint64) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := v.profiles(&r, cold); err != nil {
+		return err
+	}
 	for i, id := range cold.Identifiers {
 		if err := v.identifier(addr, &r, i, id); err != nil {
 			return fmt.Errorf("identifier %d: %w", i, err)
 		}
-	}
-	ps := r.Profiles()
-	for ps.Next(&v.profile) {
-		v.counts.ByTenant[s.Tenants[v.profile.Tenant].Name]++
 	}
 	v.counts.Persons++
 	v.counts.Identifiers += int64(r.nodes)
@@ -161,6 +157,20 @@ func (v *recordVerifier) verify(addr uint64) (err error) {
 	v.counts.Spares += int64(r.spares)
 	v.counts.Links += int64(len(cold.Links))
 	v.counts.Largest = max(v.counts.Largest, int64(r.nodes))
+	return nil
+}
+
+// profiles checks that each profile's customer is the identifier that it says
+// it is, of its own tenant.
+func (v *recordVerifier) profiles(r *Record, cold *ColdPerson) error {
+	p := &v.profile
+	for ps := r.Profiles(); ps.Next(p); {
+		tenant, own := v.s.Tenants[p.Tenant].Name, cold.Identifiers[p.Node]
+		if v.s.Namespaces.At(own.Namespace).Name != index.CRMPrefix+tenant || !bytes.Equal(own.Value, p.Customer) {
+			return fmt.Errorf("a profile is not of the customer that its identifier names")
+		}
+		v.counts.ByTenant[tenant]++
+	}
 	return nil
 }
 

@@ -49,6 +49,9 @@ func printInspection(w io.Writer, in *snapshot.Inspection) error {
 	ids := float64(max(m.Counts.Identifiers, 1))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "snapshot   %s, format %d.%d, of %s, key %s\n", in.Name, snapshot.FormatVersion, snapshot.Revision, m.AsOf.Format("2006-01-02 15:04:05"), m.KeyID)
+	if in.Outdated {
+		fmt.Fprintln(w, "           the format has a newer revision: building it anew would gain something")
+	}
 	fmt.Fprintf(w, "holds      %s identifiers of %s persons, %s profiles, %s links; the largest person has %s identifiers\n",
 		count(m.Counts.Identifiers), count(m.Counts.Persons), count(m.Counts.Profiles), count(m.Counts.Links), count(m.Counts.Largest))
 	fmt.Fprintf(w, "by kind    %s\n", byCount(m.Counts.ByNamespace))

@@ -86,8 +86,9 @@ const (
 	contentPurpose = "content"
 )
 
-// Run builds and publishes a snapshot. On any error the store keeps the
-// snapshot that it has.
+// Run builds and publishes a snapshot. On an error the store keeps the snapshot
+// that it has, unless what failed is the removal of old ones, after the new one
+// was published: then Report.Snapshot names it.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	b := &builder{opts: o}
 	if err := b.prepare(); err != nil {

@@ -127,19 +127,21 @@ func (r *reader) read(ctx context.Context, profiles []config.ProfileFile, links 
 	r.report.BadRows = r.report.BadRows[:min(len(r.report.BadRows), maxListed)]
 	slices.SortFunc(r.report.Files, func(a, b FileReport) int { return strings.Compare(a.File, b.File) })
 	slices.Sort(r.report.Warnings)
+	r.report.Warnings = r.report.Warnings[:min(len(r.report.Warnings), maxListed)]
 	return out, sum, err
 }
 
 // fileReader is the state of reading one file.
 type fileReader struct {
-	r      *reader
-	ctx    context.Context
-	to     chan<- *batch
-	report FileReport
-	bad    []source.BadRow
-	fields map[string]int64
-	codes  map[string]string // segments of the file, each kept once
-	batch  *batch
+	r        *reader
+	ctx      context.Context
+	to       chan<- *batch
+	report   FileReport
+	bad      []source.BadRow
+	fields   map[string]int64
+	warnings []string
+	codes    map[string]string // segments of the file, each kept once
+	batch    *batch
 }
 
 func (r *reader) open(ctx context.Context, f config.File, to chan<- *batch, read func(*fileReader, io.Reader, source.Options) error) (err error) {
@@ -152,13 +154,7 @@ func (r *reader) open(ctx context.Context, f config.File, to chan<- *batch, read
 		r: r, ctx: ctx, to: to, report: FileReport{File: f.Name},
 		fields: map[string]int64{}, codes: map[string]string{}, batch: &batch{},
 	}
-	err = read(fr, in, source.Options{File: f.Name, Bad: fr.reject, Warn: func(w source.Warning) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if len(r.report.Warnings) < maxListed {
-			r.report.Warnings = append(r.report.Warnings, w.String())
-		}
-	}})
+	err = read(fr, in, source.Options{File: f.Name, Bad: fr.reject, Warn: fr.warn})
 	if err == nil {
 		err = fr.send()
 	}
@@ -177,6 +173,7 @@ func (f *fileReader) finish() {
 	r.Files = append(r.Files, f.report)
 	r.Bad += f.report.Bad
 	r.BadRows = append(r.BadRows, f.bad...)
+	r.Warnings = append(r.Warnings, f.warnings...)
 	for column, n := range f.fields {
 		r.BadFields[column] += n
 	}
@@ -186,6 +183,12 @@ func (f *fileReader) reject(b source.BadRow) {
 	f.report.Bad++
 	if len(f.bad) < maxListed {
 		f.bad = append(f.bad, b)
+	}
+}
+
+func (f *fileReader) warn(w source.Warning) {
+	if len(f.warnings) < maxListed {
+		f.warnings = append(f.warnings, w.String())
 	}
 }
 
