@@ -44,4 +44,3 @@ func (c *chase) run(n int) {
 	}
 	c.at = at
 }
-
