@@ -57,6 +57,7 @@ func TestBucketGolden(t *testing.T) {
 		{count, "xxx", 3, 1},
 		{count, "a:b", 10, 0},
 		{count, "price", 1, 0},
+		{count, "carry 2170545", 1000, 308}, // 307 without the carry of the lower half
 	} {
 		if got, err := engine.Bucket(c.id, c.experiment, c.buckets); err != nil || got != c.want {
 			t.Errorf("Bucket(%v, %q, %d) = %d, %v, want %d", c.id, c.experiment, c.buckets, got, err, c.want)

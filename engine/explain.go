@@ -92,6 +92,9 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	for _, k := range cold.Links {
 		x.Links = append(x.Links, s.showLink(cold, &paths, k))
 	}
+	if paths.damaged {
+		return snapshot.ErrCorrupt
+	}
 	return nil
 }
 

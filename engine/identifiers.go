@@ -80,6 +80,9 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 		}
 		out.Identifiers = append(out.Identifiers, s.describe(cold, &paths, i))
 	}
+	if paths.damaged {
+		return none, snapshot.ErrCorrupt
+	}
 	slices.SortFunc(out.Identifiers, func(a, b Identifier) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
 }
