@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,23 +43,16 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 		return listing{Reason: reason, Person: -1}
 	}
 	out := listing{Reason: engine.Matched, Person: m.ids[q.id].person}
+	denied := func(id int) bool {
+		return slices.ContainsFunc(m.pool.profiles, func(o poolProfile) bool { return o.id == id && m.consent(o, now) != engine.Matched })
+	}
 	for id := range m.reach(q.id, now) {
-		if m.sees(c, tenant, m.ids[id].space) {
+		if m.sees(c, tenant, m.ids[id].space) && !denied(id) {
 			out.Identifiers = append(out.Identifiers, m.describe(id, now))
 		}
 	}
-	slices.SortFunc(out.Identifiers, func(a, b listed) int { return compareText(a.ID, b.ID) })
+	slices.SortFunc(out.Identifiers, func(a, b listed) int { return strings.Compare(a.ID, b.ID) })
 	return out
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // describe is the strongest fresh link of an identifier. The customer's own

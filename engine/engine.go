@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,10 +74,12 @@ type Engine struct {
 	// lives as long as the engine: closing one under its readers panics.
 	cold *ristretto.Cache[uint64, []byte]
 
-	swap    sync.Mutex // held by whoever changes state
-	numbers uint64     // of generations
-	open    sync.WaitGroup
-	closed  bool
+	swap sync.Mutex // held while state is changed, and never for long
+
+	reload  sync.Mutex     // held while a snapshot is opened; guards the next two
+	numbers uint64         // of generations
+	closed  bool           // Close was called
+	open    sync.WaitGroup // generations that are not unmapped yet
 }
 
 // New makes an engine without a snapshot; [Engine.Reload] opens the first.
@@ -101,15 +104,19 @@ func New(o Options) (*Engine, error) {
 // coldBlockGuess is about the size of a decoded cold block, for the cache.
 const coldBlockGuess = 16 << 10
 
-// Close ends the engine: its sessions must have ended, and none can begin.
+// Close ends the engine: none of its sessions can begin, and it waits for those
+// that have begun.
 func (e *Engine) Close() error {
-	e.swap.Lock()
-	defer e.swap.Unlock()
+	e.reload.Lock()
+	defer e.reload.Unlock()
 	if e.closed {
 		return nil
 	}
 	e.closed = true
-	if old := e.state.Swap(&state{}); old.gen != nil {
+	e.swap.Lock()
+	old := e.state.Swap(&state{})
+	e.swap.Unlock()
+	if old.gen != nil {
 		old.gen.pins.retire()
 	}
 	e.open.Wait()
@@ -155,8 +162,8 @@ func newState(g *generation, clients []Client) *state {
 // swaps it in. On error the engine goes on with what it has; the refusal is
 // counted. changed reports whether there was a swap.
 func (e *Engine) Reload() (changed bool, err error) {
-	e.swap.Lock()
-	defer e.swap.Unlock()
+	e.reload.Lock()
+	defer e.reload.Unlock()
 	if e.closed {
 		return false, errors.New("the engine is closed")
 	}
@@ -166,6 +173,7 @@ func (e *Engine) Reload() (changed bool, err error) {
 	}
 	if err == nil {
 		if g := e.state.Load().gen; g != nil && g.current.Name == cur.Name && bytes.Equal(g.current.Manifest, cur.Manifest) {
+			e.stats.kept()
 			return false, nil
 		}
 		err = e.load(cur)
@@ -174,6 +182,7 @@ func (e *Engine) Reload() (changed bool, err error) {
 	return err == nil, err
 }
 
+// load opens a snapshot, which takes time, and swaps it in, which takes none.
 func (e *Engine) load(cur snapshot.Current) error {
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
@@ -186,8 +195,8 @@ func (e *Engine) load(cur snapshot.Current) error {
 	e.numbers++
 	g := &generation{
 		Snapshot: snap, number: e.numbers, name: snap.Name(), current: cur,
-		secret: secret, hasher: IdentifierHasher(secret), opened: e.opts.Now(),
-		maxAge: min(snap.LinkMaxAge, cmpOr(e.opts.LinkMaxAge, math.MaxInt)),
+		secret: secret, hasher: snapshot.IdentifierHasher(secret), opened: e.opts.Now(),
+		maxAge: min(snap.LinkMaxAge, cmp.Or(e.opts.LinkMaxAge, math.MaxInt)),
 	}
 	e.open.Add(1)
 	g.pins = newPins(func() {
@@ -199,29 +208,32 @@ func (e *Engine) load(cur snapshot.Current) error {
 			}
 		}()
 	})
+	e.swap.Lock()
 	old := e.state.Load()
 	e.state.Store(newState(g, old.clients))
+	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()
 	}
 	e.opts.Log.Info("serving snapshot", "snapshot", g.name, "identifiers", snap.Counts.Identifiers, "persons", snap.Counts.Persons)
+	if snap.Outdated() {
+		e.opts.Log.Info("the format has a newer revision: building the snapshot anew would gain something", "snapshot", g.name)
+	}
 	return nil
 }
 
-func cmpOr(v, otherwise int) int {
-	if v != 0 {
-		return v
-	}
-	return otherwise
-}
+// retryTicks is after how many looks a snapshot is tried again that could not
+// be opened for a reason that may pass.
+const retryTicks = 30
 
 // Watch reloads whenever the store names another snapshot, looking every
-// interval, until ctx ends. A snapshot that was refused is not tried again
-// until CURRENT changes.
+// interval, until ctx ends. A snapshot that was refused as damaged is not tried
+// again until CURRENT changes; one that could not be opened for another reason,
+// such as too many open files, is tried again every 30 intervals.
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	refused := ""
+	refused, retry := "", 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -236,12 +248,15 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 		if err != nil {
 			tried = err.Error() // CURRENT itself cannot be read
 		}
-		if tried == refused {
+		if retry--; tried == refused && retry != 0 {
 			continue
 		}
-		refused = ""
+		refused, retry = "", 0
 		if _, err := e.Reload(); err != nil {
 			refused = tried
+			if !errors.Is(err, snapshot.ErrCorrupt) && !errors.Is(err, snapshot.ErrVersion) {
+				retry = retryTicks
+			}
 			e.opts.Log.Error("refused snapshot", "snapshot", cur.Name, "error", err)
 		}
 	}

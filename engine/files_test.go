@@ -71,7 +71,7 @@ func buildable(p *pool) *pool {
 	for _, profile := range p.profiles {
 		t := p.tenants[profile.tenant]
 		if c := &profile.consent; c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
-			c.Expires = time.Unix(c.At, 0).UTC().AddDate(0, t.ConsentMaxAge, 0).Unix()
+			c.Expires = snapshot.AddMonths(time.Unix(c.At, 0).UTC(), t.ConsentMaxAge).Unix()
 		}
 		q.profiles = append(q.profiles, profile)
 	}
@@ -175,7 +175,7 @@ func profileRow(p *pool, q poolProfile) []string {
 	}
 	expires := q.consent.Expires
 	if t := p.tenants[q.tenant]; q.consent.At != 0 && t.LegalBasis == snapshot.Consent &&
-		expires == time.Unix(q.consent.At, 0).UTC().AddDate(0, t.ConsentMaxAge, 0).Unix() {
+		expires == snapshot.AddMonths(time.Unix(q.consent.At, 0).UTC(), t.ConsentMaxAge).Unix() {
 		expires = 0 // the build is to set it
 	}
 	return []string{

@@ -23,9 +23,6 @@ type generation struct {
 	current snapshot.Current
 }
 
-// IdentifierHasher is snapshot.IdentifierHasher.
-func IdentifierHasher(secret index.Secret) index.Hasher { return snapshot.IdentifierHasher(secret) }
-
 // oldestFresh is the earliest day on which a link that ages may last have been
 // seen, at now. It changes once a day and is remembered.
 func (g *generation) oldestFresh(now time.Time) snapshot.Day {

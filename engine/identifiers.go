@@ -32,7 +32,8 @@ type Listing struct {
 // The client needs a grant of its own for it; without one, and for a customer
 // that is not there, the reason is Unknown. Only identifiers that a path of
 // fresh links joins to the customer are listed, and those of the namespaces
-// granted for the tenant; the customer's consent must hold.
+// granted for the tenant; the customer's consent must hold. Customer ids whose own profile
+// has no consent are left out.
 func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) {
 	out.Reason = Unknown
 	err = snapshot.Guard(func() (err error) {
@@ -68,11 +69,15 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	if err != nil {
 		return none, err
 	}
+	hidden, err := s.denied(f)
+	if err != nil {
+		return none, err
+	}
 	out := Listing{Reason: Matched, Person: shownID(s.access.persons, f.record.ID)}
 	var paths pathFinder
 	paths.reset(&f.record, s.gen.Snapshot, s.oldest)
 	for i, id := range cold.Identifiers {
-		if !s.access.tenants[ti].sees.has(int(id.Namespace)) {
+		if !s.access.tenants[ti].sees.has(int(id.Namespace)) || hidden[uint32(i)] {
 			continue
 		}
 		if _, ok := paths.strongest(f.at, i); !ok {
@@ -160,6 +165,23 @@ func (f *found) profileAt(tenant int) (p snapshot.Profile, ok bool, err error) {
 		return p, false, snapshot.ErrCorrupt
 	}
 	return p, false, nil
+}
+
+// denied returns the places of the customer ids in the record whose profiles
+// have no consent.
+func (s *Session) denied(f *found) (map[uint32]bool, error) {
+	out := map[uint32]bool{}
+	var p snapshot.Profile
+	ps := f.record.Profiles()
+	for ps.Next(&p) {
+		if privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, snapshot.Use, s.now) != privacy.Allowed {
+			out[p.Node] = true
+		}
+	}
+	if ps.Err() != nil {
+		return nil, snapshot.ErrCorrupt
+	}
+	return out, nil
 }
 
 // cold returns the cold part of a record, by way of the cache.

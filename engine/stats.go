@@ -64,13 +64,21 @@ func (s *stats) reloaded(err error) {
 	s.lastFail = ""
 }
 
+// kept notes that the snapshot that is served is the current one again.
+func (s *stats) kept() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastFail = ""
+}
+
 // Stats are the counters of an engine since it was made.
 type Stats struct {
 	// Results counts the answers to identifiers.
 	Results map[Result]uint64
 	// Swaps counts snapshots swapped in, Refused those that were refused.
 	Swaps, Refused uint64
-	// LastRefusal is the last refusal's reason, if no swap came after it.
+	// LastRefusal is the reason of the last refusal, as long as what is served
+	// is not what the store names.
 	LastRefusal string
 }
 

@@ -254,9 +254,26 @@ func (s Strength) Weaker(o Strength) Strength {
 	return o
 }
 
+// AddMonths adds calendar months to t. Where the month has no such day, it is
+// the month's last: a consent of three years given on 29 February ends on the
+// 28th.
+func AddMonths(t time.Time, months int) time.Time {
+	to := t.AddDate(0, months, 0)
+	if to.Day() != t.Day() {
+		to = to.AddDate(0, 0, -to.Day()) // AddDate went on into the next month
+	}
+	return to
+}
+
 // OldestFresh is the earliest day on which a link that ages may have been seen
-// last and still be used at now, after so many calendar months.
+// last and still be used on the day of now: the first whose [AddMonths] is not
+// before it. It never goes back as now goes on.
 func OldestFresh(now time.Time, months int) Day {
-	day, _ := DayOf(now.UTC().AddDate(0, -months, 0))
+	now = now.UTC()
+	from := now.AddDate(0, -months, 0)
+	if from.Day() != now.Day() {
+		from = from.AddDate(0, 0, 1-from.Day()) // the month before was too short
+	}
+	day, _ := DayOf(from)
 	return day
 }

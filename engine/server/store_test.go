@@ -78,7 +78,7 @@ func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 		Segments: testSegments,
 	})
 	must(t, err)
-	must(t, w.WriteRecords(0, slices.Values(testPersons(t, names, engine.IdentifierHasher(secret)))))
+	must(t, w.WriteRecords(0, slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret)))))
 	must(t, w.WriteIndex(0))
 	m, hash, err := w.Finish()
 	must(t, err)

@@ -246,7 +246,7 @@ func (b *builder) limitConsent(profiles []profile) {
 		c := &profiles[i].consent
 		t := &b.cfg.Tenants[profiles[i].tenant]
 		if c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
-			c.Expires = time.Unix(c.At, 0).UTC().AddDate(0, t.ConsentMaxAge, 0).Unix()
+			c.Expires = snapshot.AddMonths(time.Unix(c.At, 0).UTC(), t.ConsentMaxAge).Unix()
 		}
 	}
 }
