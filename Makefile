@@ -15,7 +15,7 @@ bench: ## lookups beside a Go map and the machine's limit, 1 and 10 million ids
 lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	test -z "$$($(GO) tool gofumpt -l . | tee /dev/stderr)"
+	@list=$$($(GO) tool gofumpt -l .) && if [ -n "$$list" ]; then echo "gofumpt would change:"; echo "$$list"; exit 1; fi
 
 build:
 	$(GO) build -o bin/matchd ./cmd/matchd
