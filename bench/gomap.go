@@ -11,7 +11,7 @@ import (
 // bytes. It checks nothing, knows no consent, and takes only mobile ids.
 type goMap struct {
 	at      map[[16]byte]uint32
-	records []byte // customer length, customer, segments of 4 bytes each, count first
+	records []byte // length and bytes of the customer, count and numbers (2 bytes) of the segments
 }
 
 func newGoMap(w *world) *goMap {

@@ -9,8 +9,7 @@ import (
 // Case is one thing to measure.
 type Case struct {
 	Name string
-	// Run does n operations, each of which takes PerOp of the unit that is
-	// reported.
+	// Run does n operations.
 	Run func(n int)
 	// N is how many operations a round does.
 	N int

@@ -39,14 +39,15 @@ func ThisMachine() Machine {
 	return m
 }
 
-// Markdown prints the result as a table.
+// Markdown prints the result as a table. The limit is one dependent random
+// read of memory; "× limit" is a time over that of the limit in the same run.
 func (r *LookupResult) Markdown(w io.Writer) {
 	fmt.Fprintf(w, "%d ids, %d uniform lookups a round, median of %d rounds; %d cores of %s, %s, %s",
 		r.IDs, r.Config.Probes, r.Config.Rounds, r.Machine.Cores, r.Machine.CPU, r.Machine.OS, r.Machine.Go)
 	if r.Machine.Commit != "" {
 		fmt.Fprintf(w, ", commit %s", r.Machine.Commit)
 	}
-	fmt.Fprintf(w, "\n\n| case | ns an id | dependent reads |\n|---|--:|--:|\n")
+	fmt.Fprintf(w, "\n\n| case | ns an id | × limit |\n|---|--:|--:|\n")
 	limit := r.median(caseLimit)
 	for _, t := range r.Timings {
 		fmt.Fprintf(w, "| %s | %.0f | %.2f |\n", t.Name, t.Median(), t.Median()/limit)

@@ -50,6 +50,11 @@ func (c Client) Validate() error {
 			return fmt.Errorf("client %s: two grants for tenant %s", c.Name, g.Tenant)
 		}
 		seen[g.Tenant] = true
+		for _, n := range g.Namespaces {
+			if err := (index.Namespace{Name: n}).Validate(); n != All && err != nil {
+				return fmt.Errorf("client %s: %w", c.Name, err)
+			}
+		}
 	}
 	return nil
 }
@@ -92,6 +97,11 @@ type access struct {
 	tenants []tenantAccess // by number of the tenant
 	asks    []bitset       // tenants that may be asked for, by namespace
 	persons index.Hasher   // makes the person ids of the client's id space
+
+	// What belongs to tenants that the client has no grant for: namespaces of
+	// customer ids, and the sources of those tenants' own files.
+	foreignSpaces  bitset
+	foreignSources bitset
 }
 
 type tenantAccess struct {
@@ -110,7 +120,16 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 		asks:    make([]bitset, s.Namespaces.Len()),
 		persons: secret.Hasher("person/" + c.space()),
 	}
-	foreign := c.foreign(s)
+	for id, n := range s.Namespaces.All() {
+		if c.foreign(n.Name) {
+			a.foreignSpaces.add(id)
+		}
+	}
+	for id, src := range s.Sources {
+		if c.foreign(src.Name) {
+			a.foreignSources.add(id)
+		}
+	}
 	for _, g := range c.Grants {
 		i := slices.IndexFunc(s.Tenants, func(t snapshot.Tenant) bool { return t.Name == g.Tenant })
 		if i < 0 {
@@ -125,7 +144,7 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 			}
 		}
 		for id, n := range s.Namespaces.All() {
-			if !foreign[n.Name] && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, n.Name)) {
+			if !c.foreign(n.Name) && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, n.Name)) {
 				t.sees.add(id)
 				a.asks[id].add(i)
 			}
@@ -134,14 +153,31 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 	return a
 }
 
-// foreign returns the namespaces of customer ids that the client has no grant
-// for.
-func (c Client) foreign(s *snapshot.Snapshot) map[string]bool {
-	out := map[string]bool{}
-	for _, t := range s.Tenants {
-		if !slices.ContainsFunc(c.Grants, func(g Grant) bool { return g.Tenant == t.Name }) {
-			out[index.CRMPrefix+t.Name] = true
+// unknown lists what the client's grants name and the snapshot does not have.
+func (c Client) unknown(s *snapshot.Snapshot) (out []string) {
+	for _, g := range c.Grants {
+		i := slices.IndexFunc(s.Tenants, func(t snapshot.Tenant) bool { return t.Name == g.Tenant })
+		if i < 0 {
+			out = append(out, "tenant "+g.Tenant)
+			continue
+		}
+		for _, code := range g.Segments {
+			if code != All && !slices.Contains(s.Segments, snapshot.Segment{Tenant: uint16(i), Code: code}) {
+				out = append(out, "segment "+code+" of tenant "+g.Tenant)
+			}
+		}
+		for _, n := range g.Namespaces {
+			if _, ok := s.Namespaces.ByName(n); n != All && !ok {
+				out = append(out, "namespace "+n)
+			}
 		}
 	}
 	return out
+}
+
+// foreign reports whether a name, of a namespace of customer ids or of a
+// tenant's own source, is that of a tenant that the client has no grant for.
+func (c Client) foreign(name string) bool {
+	tenant, ok := strings.CutPrefix(name, index.CRMPrefix)
+	return ok && !slices.ContainsFunc(c.Grants, func(g Grant) bool { return g.Tenant == tenant })
 }

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"errors"
+	"unsafe"
+
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -45,6 +48,28 @@ const (
 	slotAbsent                   // certainly not in the snapshot
 	slotFound                    // addr is the record to look into
 )
+
+// MaxBatchBytes bounds the memory that the answers of one call take together.
+// An identifier that thousands of customers share makes a large answer, and a
+// caller may send it thousands of times.
+const MaxBatchBytes = 16 << 20
+
+// ErrTooLarge says that answers would take more than [MaxBatchBytes].
+var ErrTooLarge = errors.New("the answers are too large together: ask for fewer identifiers")
+
+// profileSize is about the size of a Profile, in bytes.
+const profileSize = int(unsafe.Sizeof(Profile{}))
+
+// full reports whether the answers have outgrown their bound.
+func (b *Batch) full() bool {
+	return len(b.profiles)*profileSize+len(b.customers)+4*len(b.segments) > MaxBatchBytes
+}
+
+// Bytes is how much memory the batch holds for its next use. Whoever pools
+// batches drops large ones.
+func (b *Batch) Bytes() int {
+	return cap(b.profiles)*profileSize + cap(b.customers) + 4*cap(b.segments) + cap(b.record)
+}
 
 // Reset empties the batch.
 func (b *Batch) Reset() {

@@ -48,20 +48,28 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 	}
 	for id := range m.reach(q.id, now) {
 		if m.sees(c, tenant, m.ids[id].space) && !denied(id) {
-			out.Identifiers = append(out.Identifiers, m.describe(id, now))
+			if shown, ok := m.describe(c, id, now); ok {
+				out.Identifiers = append(out.Identifiers, shown)
+			}
 		}
 	}
 	slices.SortFunc(out.Identifiers, func(a, b listed) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
 
-// describe is the strongest fresh link of an identifier. The customer's own
-// one may be without; then its tenant says that it is there.
-func (m *model) describe(id int, now time.Time) listed {
+// describe is the strongest fresh link of an identifier that the client may
+// know of. A customer id may be without; then its tenant says that it is there.
+// Anything else that only tenants without a grant know is not shown.
+func (m *model) describe(c engine.Client, id int, now time.Time) (listed, bool) {
+	foreign := func(name string) bool {
+		tenant, own := strings.CutPrefix(name, "crm.")
+		return own && !slices.ContainsFunc(c.Grants, func(g engine.Grant) bool { return g.Tenant == tenant })
+	}
 	out := listed{ID: m.text(id), Link: strength{snapshot.Authenticated, snapshot.Day(dayOf(m.asOf))}, Sources: []string{m.ids[id].space}}
 	some := false
 	for _, l := range m.links[m.ids[id].person] {
-		if l.a != id && l.b != id || !m.fresh(l, now) {
+		if l.a != id && l.b != id || !m.fresh(l, now) ||
+			foreign(m.sources[l.source].Name) || foreign(m.ids[l.a].space) || foreign(m.ids[l.b].space) {
 			continue
 		}
 		link := strength{l.method, l.last}
@@ -72,7 +80,7 @@ func (m *model) describe(id int, now time.Time) listed {
 			out.Sources = append(out.Sources, m.sources[l.source].Name)
 		}
 	}
-	return out
+	return out, some || strings.HasPrefix(m.ids[id].space, "crm.")
 }
 
 func (h *harness) compareListings(t *testing.T, where string, s *engine.Session, m *model, c engine.Client, now time.Time) {

@@ -81,17 +81,19 @@ func (b *Batch) append(p *snapshot.Profile, path snapshot.Strength, ordinal int,
 // even where the consent of that profile denies; two persons that tie make the
 // answer ambiguous. Where a record is damaged, nobody can say which would have
 // won, and the answer is that nothing is known. The answer is in b, which
-// Resolve resets, until its next use.
-func (s *Session) Resolve(b *Batch, ids [][]byte) Answer {
+// Resolve resets, until its next use. The error is that of [Session.Match].
+func (s *Session) Resolve(b *Batch, ids [][]byte) (Answer, error) {
 	counts := s.counts
-	s.Match(b, ids)
+	if err := s.Match(b, ids); err != nil {
+		return Answer{Reason: Unknown}, err
+	}
 	if len(ids) == 1 {
-		return b.Answers[0]
+		return b.Answers[0], nil
 	}
 	a := b.combine()
 	s.counts = counts // one question, one result
 	s.counts[a.result()]++
-	return a
+	return a, nil
 }
 
 func (b *Batch) combine() Answer {

@@ -7,7 +7,7 @@
 //	e, err := engine.New(engine.Options{Store: store})
 //	...
 //	s, err := e.Begin("client name") // pins the open generation
-//	s.Match(&batch, ids)             // one answer an id, in order
+//	err = s.Match(&batch, ids)       // one answer an id, in order
 //	s.End()                          // after the answers have been used
 //
 // # Who owns what

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,8 +144,23 @@ func (e *Engine) SetClients(clients []Client) error {
 	}
 	e.swap.Lock()
 	defer e.swap.Unlock()
-	e.state.Store(newState(e.state.Load().gen, clients))
+	g := e.state.Load().gen
+	e.state.Store(newState(g, clients))
+	e.warnOfGrants(g, clients)
 	return nil
+}
+
+// warnOfGrants logs what grants name and the snapshot does not have: it may be
+// a slip of the pen, and it may come with tonight's build.
+func (e *Engine) warnOfGrants(g *generation, clients []Client) {
+	if g == nil {
+		return
+	}
+	for _, c := range clients {
+		if list := c.unknown(g.Snapshot); len(list) > 0 {
+			e.opts.Log.Warn("grants name what the snapshot does not have", "client", c.Name, "snapshot", g.name, "missing", strings.Join(list, ", "))
+		}
+	}
 }
 
 func newState(g *generation, clients []Client) *state {
@@ -211,6 +227,7 @@ func (e *Engine) load(cur snapshot.Current) error {
 	e.swap.Lock()
 	old := e.state.Load()
 	e.state.Store(newState(g, old.clients))
+	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()

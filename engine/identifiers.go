@@ -32,8 +32,9 @@ type Listing struct {
 // The client needs a grant of its own for it; without one, and for a customer
 // that is not there, the reason is Unknown. Only identifiers that a path of
 // fresh links joins to the customer are listed, and those of the namespaces
-// granted for the tenant; the customer's consent must hold. Customer ids whose own profile
-// has no consent are left out.
+// granted for the tenant; the customer's consent must hold. Left out are
+// customer ids whose own profile has no consent, and what only the files of
+// tenants without a grant know: their sources are not named.
 func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) {
 	out.Reason = Unknown
 	err = snapshot.Guard(func() (err error) {
@@ -83,7 +84,9 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 		if _, ok := paths.strongest(f.at, i); !ok {
 			continue
 		}
-		out.Identifiers = append(out.Identifiers, s.describe(cold, &paths, i))
+		if id, ok := s.describe(cold, &paths, i); ok {
+			out.Identifiers = append(out.Identifiers, id)
+		}
 	}
 	if paths.damaged {
 		return none, snapshot.ErrCorrupt
@@ -92,9 +95,10 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	return out, nil
 }
 
-// describe names identifier i and its strongest fresh link. An identifier
-// without one is the customer's own: its tenant says that it is there.
-func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) Identifier {
+// describe names identifier i and its strongest fresh link among those that
+// the client may know of. A customer id may be without one: its tenant says
+// that it is there. Another identifier without one is not shown.
+func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) (Identifier, bool) {
 	id := cold.Identifiers[i]
 	out := Identifier{
 		ID:     string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)),
@@ -103,7 +107,7 @@ func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) 
 	linked := false
 	for _, k := range cold.Links {
 		link := snapshot.Strength{Method: k.Method, Seen: k.Last}
-		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) {
+		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) || s.foreign(cold, k) {
 			continue
 		}
 		if linked && link.Compare(snapshot.Strength{Method: out.Method, Seen: out.Seen}) >= 0 {
@@ -112,7 +116,15 @@ func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) 
 		linked = true
 		out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
 	}
-	return out
+	return out, linked || strings.HasPrefix(out.ID, index.CRMPrefix)
+}
+
+// foreign reports whether a link is from the file of a tenant that the client
+// has no grant for, or leads to a customer of one.
+func (s *Session) foreign(cold *snapshot.ColdPerson, k snapshot.Link) bool {
+	return s.access.foreignSources.has(int(k.Source)) ||
+		s.access.foreignSpaces.has(int(cold.Identifiers[k.A].Namespace)) ||
+		s.access.foreignSpaces.has(int(cold.Identifiers[k.B].Namespace))
 }
 
 // found is a record and the place in it of the identifier that led there. Its

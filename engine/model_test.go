@@ -153,7 +153,10 @@ func (h *harness) compareResolve(t *testing.T, where string, s *engine.Session, 
 			some[i] = qs[r.IntN(len(qs))]
 		}
 		want := m.resolve(c, now, some)
-		a := s.Resolve(&h.batch, texts(some))
+		a, err := s.Resolve(&h.batch, texts(some))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := h.persons.read(t, s, &h.batch, &a, c, want.Person); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q as one:\n got %+v\nwant %+v", where, texts(some), got, want)
 		}

@@ -56,6 +56,7 @@ var (
 	segmentCodes = []string{"b2b", "churn.high", "new", "vip", "Ünï"} // in order
 	allSources   = []snapshot.Source{
 		{Name: "site", Party: snapshot.FirstParty}, {Name: "pub", Party: snapshot.SecondParty}, {Name: "pub", Party: snapshot.ThirdParty},
+		{Name: "crm.acme", Party: snapshot.FirstParty}, {Name: "crm.bolt", Party: snapshot.FirstParty},
 	}
 	bases = []snapshot.LegalBasis{snapshot.Consent, snapshot.Contract, snapshot.LegitimateInterest}
 )
@@ -77,6 +78,9 @@ func poolOf(r *rand.Rand, persons int, asFiles bool) *pool {
 		time.Date(2027, 6, 15, 12, 0, 0, 0, time.UTC), time.Date(2028, 2, 5, 0, 0, 0, 0, time.UTC),
 	}
 	p.declare(r)
+	if asFiles {
+		p.sources = allSources[:3] // a config may not name the tenants' own
+	}
 	known := map[string]bool{}
 	p.persons = persons
 	for person := range persons {

@@ -62,8 +62,9 @@ func (s *Session) Segment(i uint32) string { return s.gen.Segments[i].Code }
 func (s *Session) Now() time.Time { return time.Unix(s.now, 0).UTC() }
 
 // Match answers each of ids by itself into b, which it resets. ids must not
-// change during the call and may be reused after it.
-func (s *Session) Match(b *Batch, ids [][]byte) {
+// change during the call and may be reused after it. The one error is
+// [ErrTooLarge], and b is empty then.
+func (s *Session) Match(b *Batch, ids [][]byte) error {
 	b.Reset()
 	for first := 0; first < len(ids); first += stage {
 		part := ids[first:min(first+stage, len(ids))]
@@ -71,11 +72,16 @@ func (s *Session) Match(b *Batch, ids [][]byte) {
 			b.cut(before)
 			s.oneByOne(b, part)
 		}
+		if b.full() {
+			b.Reset()
+			return ErrTooLarge
+		}
 	}
 	for i := range b.Answers {
 		b.Answers[i].Asked = i
 		s.counts[b.Answers[i].result()]++
 	}
+	return nil
 }
 
 // oneByOne answers a part of a batch in which memory faulted, so that only
@@ -110,7 +116,9 @@ func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
 	}
 	b.sink += s.filter(slots) + s.find(slots)
 	for i := range slots {
-		s.answer(b, &slots[i])
+		if s.answer(b, &slots[i]); b.full() {
+			break // nobody will see these answers
+		}
 	}
 	return true
 }

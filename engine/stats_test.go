@@ -27,7 +27,7 @@ func TestStats(t *testing.T) {
 	s.Match(&b, ids)
 	s.Resolve(&b, ids[:1])
 	s.Resolve(&b, [][]byte{ids[0], ids[3]})
-	if a := s.Resolve(&b, [][]byte{[]byte("crm.acme:ann"), []byte("crm.acme:bob")}); a.Reason != engine.Ambiguous {
+	if a, _ := s.Resolve(&b, [][]byte{[]byte("crm.acme:ann"), []byte("crm.acme:bob")}); a.Reason != engine.Ambiguous {
 		t.Errorf("two customers as one: %s", a.Reason)
 	}
 	for _, customer := range []string{"ann", "bob", "nobody"} {

@@ -75,7 +75,10 @@ func (w *watcher) pair(t *testing.T, s *engine.Session, qs []query) {
 	if w.index {
 		allowed = append(allowed, m.resolve(c, m.asOf, qs[:1]), m.resolve(c, m.asOf, qs[1:]))
 	}
-	a := s.Resolve(&w.batch, texts(qs))
+	a, err := s.Resolve(&w.batch, texts(qs))
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := w.persons.read(t, s, &w.batch, &a, c, allowed[0].Person)
 	if !slices.ContainsFunc(allowed, func(want answer) bool { return reflect.DeepEqual(got, want) }) {
 		t.Errorf("%q as one:\n got %+v\nwant one of %+v", texts(qs), got, allowed)

@@ -16,6 +16,9 @@ type Draft struct {
 	store *Store
 	lock  *os.File
 	name  string
+	// before is the snapshot that was current when the draft was begun, or
+	// empty: the one to go back to.
+	before string
 }
 
 // Begin takes the store's lock, clears away what a killed build left, and
@@ -26,6 +29,9 @@ func (s *Store) Begin() (*Draft, error) {
 		return nil, fmt.Errorf("store %s: %w", s.dir, err)
 	}
 	d := &Draft{store: s, lock: lock, name: draftPrefix + "new"}
+	if cur, err := s.Current(); err == nil {
+		d.before = cur.Name
+	}
 	if err := d.clear(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -111,8 +117,9 @@ func (s *Store) point(c Current) error {
 	return writeFile(s.fs, s.path(currentName), c.format(), 0o644)
 }
 
-// Prune removes all but the newest keep snapshots, and never the current one.
-// It needs the lock, so it is a draft's.
+// Prune removes all but keep snapshots: it keeps the current one, the one that
+// was current before, and then the newest. It needs the lock, so it is a
+// draft's.
 func (d *Draft) Prune(keep int) ([]string, error) {
 	s := d.store
 	cur, err := s.Current()
@@ -124,6 +131,9 @@ func (d *Draft) Prune(keep int) ([]string, error) {
 		return nil, err
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == cur.Name })
+	if i := slices.Index(names, d.before); i >= 0 {
+		names = append(slices.Delete(names, i, i+1), d.before)
+	}
 	old := names[:max(0, len(names)-max(keep-1, 0))]
 	for _, n := range old {
 		// Under a hidden name first: half a snapshot is never listed as one.

@@ -260,3 +260,40 @@ func TestVerifyComparesCounts(t *testing.T) {
 		}
 	}
 }
+
+// Of snapshots of one time, the last ones written stay, whatever their names.
+func TestPruneOfOneTime(t *testing.T) {
+	store := newStore(t)
+	var written []string
+	for i := range 6 {
+		draft, err := store.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := draft.Close(); err != nil {
+			t.Fatal(err)
+		}
+		name := publish(t, store, sampleMeta(1, 1, 1), 3+i).Name
+		at := time.Unix(1_700_000_000+int64(i), 0)
+		if err := os.Chtimes(filepath.Join(store.Dir(), snapshotsName, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, name)
+	}
+	list, err := store.Snapshots()
+	if err != nil || !slices.Equal(list, written) {
+		t.Fatalf("listed as %q, %v; written as %q", list, err, written)
+	}
+	draft, err := store.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft.before = written[0] // as if it had been current before this build
+	pruned, err := draft.Prune(3)
+	if err = errors.Join(err, draft.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(pruned, written[1:4]) {
+		t.Errorf("pruned %q of %q", pruned, written)
+	}
+}

@@ -1,16 +1,19 @@
 package snapshot
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/matchd/matchd/index"
 )
@@ -214,25 +217,32 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot %s: %w", c.Name, err)
 	}
-	if snap.Name() != c.Name || snap.KeyID != secret.ID() {
-		err := fmt.Errorf("open snapshot %s: it is %s, made with key %s; the store has key %s", c.Name, snap.Name(), snap.KeyID, secret.ID())
+	if snap.Name() != c.Name {
+		err = fmt.Errorf("open snapshot %s: what is in its folder is %s", c.Name, snap.Name())
+	} else if snap.KeyID != secret.ID() {
+		err = fmt.Errorf("open snapshot %s: it was made with key %s and the store has key %s: put the right one into %s", c.Name, snap.KeyID, secret.ID(), secretName)
+	}
+	if err != nil {
 		return nil, errors.Join(err, snap.Close())
 	}
 	return snap, nil
 }
 
-// Snapshots lists the snapshots in the store, oldest time first.
+// Snapshots lists the snapshots in the store by the time that they are of, and
+// those of one time by when they were written; the oldest first.
 func (s *Store) Snapshots() ([]string, error) {
 	list, err := os.ReadDir(s.path(snapshotsName))
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	written := map[string]time.Time{}
 	for _, e := range list {
-		if snapshotName.MatchString(e.Name()) {
-			names = append(names, e.Name())
+		if info, err := e.Info(); err == nil && snapshotName.MatchString(e.Name()) {
+			written[e.Name()] = info.ModTime()
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	const asOf = len("20060102T150405Z")
+	return slices.SortedFunc(maps.Keys(written), func(a, b string) int {
+		return cmp.Or(strings.Compare(a[:asOf], b[:asOf]), written[a].Compare(written[b]), strings.Compare(a, b))
+	}), nil
 }

@@ -47,7 +47,13 @@ build fails. The same files, config, time and key give the same bytes.`,
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	required(command, "store")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !(maxBad >= 0 && maxBad <= 100) {
+			return usage(fmt.Errorf("--max-bad-rows is a percentage from 0 to 100, not %g", maxBad))
+		}
 		o.MaxBadRows = maxBad / 100
+		if err := o.Validate(); err != nil {
+			return usage(err)
+		}
 		if err := buildInputs(&o, asOf, key); err != nil {
 			return err
 		}

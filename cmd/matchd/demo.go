@@ -51,7 +51,12 @@ Ctrl-C ends it; files and store stay in --dir until the next demo.`,
 		// The files are as of today, so that links and consents are of their
 		// usual age when they are looked up.
 		o.now = time.Now().UTC().Truncate(24 * time.Hour)
-		return demo(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		err := demo(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+			fmt.Fprintln(cmd.OutOrStdout(), "stopped before it served")
+			return nil // Ctrl-C is how a demo ends
+		}
+		return err
 	}
 	return cmd
 }
@@ -139,7 +144,9 @@ var exampleTitles = map[string]string{
 }
 
 // query escapes a value of a query; colons may stay, and read better.
-func query(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%3A", ":") }
+func query(s string) string {
+	return strings.NewReplacer("%3A", ":", "+", "%20").Replace(url.QueryEscape(s))
+}
 
 // printLookups prints a line to copy for each example of the world.
 func printLookups(out io.Writer, base string, world *gen.Summary) {

@@ -59,9 +59,12 @@ of its customers, and whose partners multiply that by four.`,
 }
 
 func printSummary(w io.Writer, out string, s *gen.Summary) {
-	fmt.Fprintf(w, "%s: %s customers and %s prospects, %s link rows, %s identifiers\n",
-		out, count(int64(s.Customers)), count(int64(s.Prospects)), count(int64(s.Links)), count(int64(s.Identifiers)))
+	fmt.Fprintf(w, "%s: %s customers and %s prospects, %s true links and %s false ones, %s identifiers\n",
+		out, count(int64(s.Customers)), count(int64(s.Prospects)), count(int64(s.Links)), count(int64(s.FalseLinks)), count(int64(s.Identifiers)))
 	for _, f := range s.Files {
 		fmt.Fprintf(w, "  %s: %s rows, %s of them junk\n", f.Path, count(int64(f.Rows)), count(int64(f.Junk)))
+	}
+	for _, x := range s.Examples {
+		fmt.Fprintf(w, "  to try: %s, %s\n", x.Identifier, exampleTitles[x.Name])
 	}
 }

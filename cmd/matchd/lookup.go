@@ -87,7 +87,9 @@ func lookup(out io.Writer, o lookupOptions, ids []string) (err error) {
 		list[i] = []byte(id)
 	}
 	var b engine.Batch
-	s.Match(&b, list)
+	if err := s.Match(&b, list); err != nil {
+		return err
+	}
 	for i := range b.Answers {
 		if err := printAnswer(out, o, &s, &b, &b.Answers[i], ids[i]); err != nil {
 			return err

@@ -35,6 +35,10 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(errOut, "matchd: interrupted")
+		return exitFailed
+	}
 	fmt.Fprintf(errOut, "matchd: %v\n", err)
 	if errors.Is(err, errUsage) {
 		fmt.Fprintf(errOut, "Run '%s --help' for usage.\n", cmd.CommandPath())

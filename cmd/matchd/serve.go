@@ -101,14 +101,19 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
+	serving := server.Options{
+		Listen: o.Listen, Admin: o.Admin, Clients: o.Clients, Open: o.open, Limits: o.Limits, Drain: o.drain, Log: o.log,
+	}
+	if err := serving.Validate(); err != nil {
+		return usage(err)
+	}
 	e, err := openEngine(o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	s, err := server.New(server.Options{
-		Engine: e, Listen: o.Listen, Admin: o.Admin, Clients: o.Clients, Open: o.open, Drain: o.drain, Log: o.log,
-	})
+	serving.Engine = e
+	s, err := server.New(serving)
 	if err != nil {
 		return err
 	}
@@ -177,7 +182,11 @@ func printServing(out io.Writer, o daemonOptions, e *engine.Engine, s *server.Se
 		fmt.Fprintf(out, "store %s has no snapshot yet: waiting for matchd build\n", o.Store)
 	}
 	fmt.Fprintf(out, "lookups: %s\n", shownURL(s.Addr()))
-	fmt.Fprintf(out, "admin:   %s/metrics\n", shownURL(s.AdminAddr()))
+	admin := shownURL(s.AdminAddr())
+	if strings.HasPrefix(admin, "http:") {
+		admin += "/metrics" // a socket has no URL
+	}
+	fmt.Fprintf(out, "admin:   %s\n", admin)
 	switch tenants := e.Tenants(); {
 	case o.open == "" && len(o.Clients) == 0:
 		fmt.Fprintln(out, "nobody may ask: give --open TENANT, or a --config with clients (see matchd client add)")

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,7 +38,7 @@ type daemon struct {
 func startDaemon(t *testing.T, o daemonOptions) *daemon {
 	t.Helper()
 	d := &daemon{out: new(bytes.Buffer)}
-	o.Listen, o.Admin = "127.0.0.1:0", "127.0.0.1:0"
+	o.Listen, o.Admin = "127.0.0.1:0", cmp.Or(o.Admin, "127.0.0.1:0")
 	if o.Memory == "" {
 		o.Memory = snapshot.Map
 	}
@@ -95,6 +97,7 @@ func TestServe(t *testing.T) {
 	key := strings.TrimSpace(succeed(t, "client", "add", "ads", "--config", config, "--store", store, "--tenant", "acme", "--segments", "*", "--namespaces", "*"))
 	c, err := server.ReadConfig(config)
 	must(t, err)
+	c.Admin = "" // as startDaemon has it
 	d := startDaemon(t, daemonOptions{Config: c})
 	becomes(t, d.url+"/health/ready", 200)
 	if code, body := fetch(t, "GET", d.url+"/v1/match?id="+customer, key); code != 200 || !strings.Contains(body, `{"id":"`+customer+`"`) {
@@ -153,6 +156,39 @@ func TestServeWaitsForASnapshot(t *testing.T) {
 	}
 }
 
+// A socket has no URL; what is printed of it is its name.
+func TestServeOnAnAdminSocket(t *testing.T) {
+	socket := "unix:" + filepath.Join(t.TempDir(), "adm.sock")
+	var o daemonOptions
+	o.Store, o.Admin = emptyStore(t), socket
+	d := startDaemon(t, o)
+	must(t, d.stop())
+	if !strings.Contains(d.out.String(), "admin:   "+socket+"\n") {
+		t.Errorf("printed %q", d.out)
+	}
+}
+
+// The limits of the config are the daemon's.
+func TestServeLimits(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "matchd.yaml")
+	must(t, os.WriteFile(config, []byte("stores: ["+emptyStore(t)+"]\nlimits: {connections_per_ip: 1}\n"), 0o600))
+	c, err := server.ReadConfig(config)
+	must(t, err)
+	c.Admin = "" // as startDaemon has it
+	d := startDaemon(t, daemonOptions{Config: c})
+	held, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	must(t, err)
+	defer func() { must(t, held.Close()) }()
+	refused, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	must(t, err)
+	defer func() { must(t, refused.Close()) }()
+	must(t, refused.SetDeadline(time.Now().Add(20*time.Second)))
+	got, err := io.ReadAll(refused)
+	if must(t, err); !strings.HasPrefix(string(got), "HTTP/1.1 429 ") {
+		t.Errorf("the second connection: got %s", got)
+	}
+}
+
 func TestServeRefuses(t *testing.T) {
 	empty := emptyStore(t)
 	corrupt := emptyStore(t)
@@ -168,12 +204,14 @@ func TestServeRefuses(t *testing.T) {
 		"nothing to serve":       {nil, exitUsage, "--store"},
 		"no such store":          {[]string{"--store", missing}, exitFailed, missing},
 		"a corrupt store":        {[]string{"--store", corrupt}, exitFailed, "CURRENT"},
-		"open to everybody":      {[]string{"--store", empty, "--open", "acme", "--listen", ":0"}, exitFailed, "loopback"},
+		"open to everybody":      {[]string{"--store", missing, "--open", "acme", "--listen", ":0"}, exitUsage, "loopback"},
 		"a config and its flags": {[]string{"--config", bad, "--listen", ":0"}, exitUsage, "--listen"},
 		"a bad config":           {[]string{"--config", bad}, exitFailed, `did you mean "clients"`},
 		"no config":              {[]string{"--config", missing}, exitFailed, missing},
 		"unknown memory":         {[]string{"--store", empty, "--memory", "disk"}, exitUsage, "--memory"},
-		"a bad address":          {[]string{"--store", empty, "--listen", "8080"}, exitFailed, "host:port"},
+		"a bad admin address":    {[]string{"--store", missing, "--admin", "9999"}, exitUsage, "admin"},
+		"no port":                {[]string{"--store", missing, "--listen", "127.0.0.1:99999"}, exitUsage, "listen"},
+		"a bad address":          {[]string{"--store", missing, "--listen", "8080"}, exitUsage, "host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := command(t, append([]string{"serve"}, c.args...)...)

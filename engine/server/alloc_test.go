@@ -34,7 +34,7 @@ func hotRequests() map[string][3]string {
 		"match_several": {"GET", "/v1/match?" + idQuery(maidOne, cookieOne, maidNobody), ""},
 		"match_unknown": {"GET", "/v1/match?id=" + maidNobody, ""},
 		"match_batch":   {"POST", "/v1/match", batch(ids...)},
-		"segments":      {"GET", "/v1/segments?experiment=a+long+name+of+an+experiment+with+many+words&buckets=100&id=" + maidOne, ""},
+		"segments":      {"GET", "/v1/segments?experiment=a%20long%20name%20of%20an%20experiment%20with%20many%20words&buckets=100&id=" + maidOne, ""},
 		"no_key":        {"GET", "/v1/match?id=" + maidOne, "none"},
 		"health":        {"GET", "/health/ready", ""},
 	}

@@ -22,6 +22,9 @@ import (
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
 //	link_max_age: 0                 # months; 0 is as the snapshot says
+//	limits:                         # on the public listener, at once
+//	  connections: 2048
+//	  connections_per_ip: 512       # of one address; not on a unix socket
 //	clients:
 //	  - name: acme-ads
 //	    key_sha256: 2bb80d53...     # 64 hexadecimal digits
@@ -36,6 +39,7 @@ type Config struct {
 	Listen, Admin string
 	Memory        snapshot.Memory
 	LinkMaxAge    int
+	Limits        Limits // zeros where the file names none
 	Clients       []Client
 }
 
@@ -101,6 +105,12 @@ func (d *decoder) config(n *yaml.Node) Config {
 				d.fail(n, "link_max_age: a number of months from 0 to %d", maxMonths)
 			}
 		}},
+		{"limits", func(n *yaml.Node) {
+			d.mapping(n, "limits", []field{
+				{"connections", func(n *yaml.Node) { c.Limits.Connections = d.connections(n, "limits: connections") }},
+				{"connections_per_ip", func(n *yaml.Node) { c.Limits.ConnectionsPerIP = d.connections(n, "limits: connections_per_ip") }},
+			})
+		}},
 		{"clients", func(n *yaml.Node) {
 			d.list(n, "clients", func(n *yaml.Node) { d.client(n, &c) })
 		}},
@@ -110,6 +120,17 @@ func (d *decoder) config(n *yaml.Node) Config {
 
 // maxMonths is a hundred years.
 const maxMonths = 1200
+
+// maxConnections is more than a process may have files open.
+const maxConnections = 1 << 20
+
+func (d *decoder) connections(n *yaml.Node, what string) int {
+	limit, err := strconv.Atoi(d.text(n, what))
+	if err != nil || limit < 1 || limit > maxConnections {
+		d.fail(n, "%s: a number from 1 to %d", what, maxConnections)
+	}
+	return limit
+}
 
 func (d *decoder) endpoint(n *yaml.Node, what string) string {
 	s := d.text(n, what)

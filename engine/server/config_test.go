@@ -17,6 +17,7 @@ listen: unix:/run/matchd.sock
 admin: 0.0.0.0:9090
 memory: copy
 link_max_age: 6
+limits: {connections: 100, connections_per_ip: 7}
 clients:
   - name: acme-ads
     key_sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b
@@ -39,6 +40,7 @@ func TestConfig(t *testing.T) {
 	other[31]++
 	want := Config{
 		Store: filepath.Join(dir, "pool"), Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
+		Limits: Limits{Connections: 100, ConnectionsPerIP: 7},
 		Clients: []Client{
 			{Key: key, Client: engine.Client{Name: "acme-ads", IDSpace: "acme", Grants: []engine.Grant{
 				{Tenant: "acme", Segments: []string{"*"}, Namespaces: []string{"maid", "cookie.site"}, Identifiers: true},
@@ -74,7 +76,7 @@ func TestEndpoints(t *testing.T) {
 			t.Errorf("%s: %+v, %v", addr, e, err)
 		}
 	}
-	for _, addr := range []string{"", "8080", "unix:", "a:b:c", "127.0.0.1:"} {
+	for _, addr := range []string{"", "8080", "unix:", "a:b:c", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:99999", "127.0.0.1:-1"} {
 		if _, err := parseEndpoint(addr); err == nil {
 			t.Errorf("%q is accepted", addr)
 		}
@@ -102,6 +104,12 @@ var badConfigs = []struct{ yaml, want string }{
 	{"stores: [a]\nmemory: disk", `c:2: memory: "disk" is neither map nor copy`},
 	{"stores: [a]\nlink_max_age: -1", "c:2: link_max_age:"},
 	{"stores: [a]\nlink_max_age: soon", "c:2: link_max_age:"},
+	{"stores: [a]\nlimits: 3", "c:2: limits: should be a mapping"},
+	{"stores: [a]\nlimits: {connections: 0}", "c:2: limits: connections: a number from 1"},
+	{"stores: [a]\nlimits: {connections: 9999999}", "c:2: limits: connections: a number from 1"},
+	{"stores: [a]\nlimits: {connections_per_ip: -1}", "c:2: limits: connections_per_ip: a number from 1"},
+	{"stores: [a]\nlimits: {connections_per_ip: many}", "c:2: limits: connections_per_ip: a number from 1"},
+	{"stores: [a]\nlimits: {connectons: 1}", `c:2: limits: unknown key "connectons"; did you mean "connections"?`},
 	{"stores: [a]\n---\nstores: [b]", "second document"},
 	{"stores: [a\n", "c: yaml"},
 	{"stores: &x [a]\nclients: *x", "c:2: clients: should be a list"},

@@ -10,6 +10,10 @@
 //	GET  /v1/identifiers?customer=TENANT:CUSTOMER
 //	GET  /health/live, /health/ready
 //
+// A value in a query is percent-encoded. A bare + stands for a plus to some
+// callers and for a space to others, so id, customer and experiment refuse it:
+// it is 400, and %2B is a plus, %20 a space.
+//
 // HEAD is served wherever GET is. Errors are RFC 9457 problems. The admin
 // listener, plain net/http, has /metrics, /debug/pprof/, POST
 // /admin/v1/reload and the health routes; it asks for no key, so it listens on
@@ -19,7 +23,10 @@
 //
 // [Limits] has them, with their defaults: time to read a request, to write an
 // answer and to sit idle; bytes of a header and of a body; connections, in
-// all and from one address. A POST takes [MaxIDs] ids, a GET [MaxQueryIDs].
+// all (2048) and from one address (512, which a unix socket does not count);
+// the last two are limits.connections and limits.connections_per_ip of a
+// matchd.yaml. A POST takes [MaxIDs] ids, a GET [MaxQueryIDs], and answers that
+// are larger together than [engine.MaxBatchBytes] are 413.
 //
 // What two HTTP parsers could read in two ways is refused with 400 and the
 // connection closed, so that no request hides in another one's body; see
@@ -31,7 +38,8 @@
 // who closes it after Serve has returned. A request runs on one goroutine with
 // one request value from a pool; identifiers are slices of the connection's
 // buffers or of that value and die with the handler. The answer's buffer
-// changes hands: the response takes it and gives back its old one.
+// changes hands: the response takes it and gives back its old one. No pool
+// keeps more than 1 MiB of a batch or of an answer.
 //
 // Nothing of a request, and no key, goes to the log: a header may hold a key,
 // and a query personal data.

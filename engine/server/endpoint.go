@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -27,7 +28,10 @@ func parseEndpoint(s string) (endpoint, error) {
 		return endpoint{"unix", path, true}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || port == "" {
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		return endpoint{}, fmt.Errorf("%q is neither host:port nor unix:/path", s)
 	}
 	return endpoint{"tcp", s, loopbackHost(host)}, nil

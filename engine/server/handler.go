@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -96,6 +97,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	if !soundHeader(ctx.Request.Header.RawHeaders()) {
 		return problemFraming
 	}
+	if p := checkProtocol(&ctx.Request.Header); p != nil {
+		return p
+	}
 	r := findRoute(ctx.Path())
 	if r == nil {
 		return problemPath
@@ -117,13 +121,33 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 		q.release()
 		return p
 	}
-	// The response keeps the answer and gives its old buffer for the next one.
-	q.out = ctx.Response.SwapBody(q.out)
+	if cap(q.out) > maxKept {
+		// Not the response's buffer, which outlives the request.
+		ctx.Response.SetBodyRaw(q.out)
+		q.out = nil
+	} else {
+		// The response keeps the answer and gives its old buffer for the next one.
+		q.out = ctx.Response.SwapBody(q.out)
+	}
 	ctx.Response.Header.SetContentType(jsonType)
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	q.release()
 	return nil
 }
+
+// checkProtocol refuses what fasthttp lets pass: other versions of HTTP, and
+// expectations that it does not know.
+func checkProtocol(h *fasthttp.RequestHeader) *problem {
+	if v := h.Protocol(); !h.IsHTTP11() && string(v) != "HTTP/1.0" {
+		return problemVersion
+	}
+	if e := h.Peek(fasthttp.HeaderExpect); len(e) > 0 && !bytes.EqualFold(e, continueExpected) {
+		return problemExpect
+	}
+	return nil
+}
+
+var continueExpected = []byte("100-continue")
 
 const jsonType = "application/json"
 

@@ -1,14 +1,11 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +48,47 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
+// A bare plus would be read as a space, and as another identifier's.
+func TestPlusMustBeEscaped(t *testing.T) {
+	r := start(t, Options{})
+	for _, target := range []string{
+		"/v1/match?id=cookie.site:a+b", "/v1/match?id=+", "/v1/match?%69d=a+b", "/v1/segments?id=" + maidOne + "&id=a+b",
+		"/v1/segments?id=" + maidOne + "&buckets=3&experiment=a+b", "/v1/identifiers?customer=acme:C+1",
+	} {
+		got := r.ask(t, "GET", target, "acme", "")
+		checkProblem(t, got, 400)
+		if !strings.Contains(got.body, "%2B") || !strings.Contains(got.body, "%20") {
+			t.Errorf("%s: got %s", target, got.body)
+		}
+	}
+	for _, c := range [][2]string{{"a%2Bb", "a+b"}, {"a%20b", "a b"}} {
+		want := `{"id":"cookie.site:` + c[1] + `","status":"none","reason":"unknown"}`
+		if got := r.ask(t, "GET", "/v1/match?x=y+z&id=cookie.site:"+c[0], "acme", ""); got.status != 200 || got.body != want {
+			t.Errorf("%s: got %+v", c[0], got)
+		}
+	}
+}
+
+func TestProtocol(t *testing.T) {
+	r := start(t, Options{})
+	for request, status := range map[string]int{
+		"GET /health/live HTTP/1.1\r\nConnection: close\r\n":                         200,
+		"GET /health/live HTTP/1.0\r\n":                                              200,
+		"GET /health/live HTTP/1.2\r\n":                                              505,
+		"GET /health/live HTTP/2.0\r\n":                                              505,
+		"GET /health/live HTTP/0.9\r\n":                                              505,
+		"GET /health/live HTTP/1.1\r\nConnection: close\r\nExpect: 200-ok\r\n":       417,
+		"GET /health/live HTTP/1.1\r\nConnection: close\r\nExpect: 100-Continue\r\n": 200,
+	} {
+		got := r.raw(t, request+"Host: x\r\n\r\n")
+		if len(got) != 1 || got[0].status != status {
+			t.Errorf("%q: got %+v, want %d", request, got, status)
+		} else if status != 200 {
+			checkProblem(t, got[0], status)
+		}
+	}
+}
+
 func TestBadBodies(t *testing.T) {
 	r := start(t, Options{})
 	for _, body := range badBodies {
@@ -85,70 +123,6 @@ func TestLimits(t *testing.T) {
 	if got := r.ask(t, "GET", "/v1/match?id="+maidOne, "acme", ""); got.status != 200 {
 		t.Errorf("after all that: got %+v", got)
 	}
-}
-
-func TestConnectionLimits(t *testing.T) {
-	for status, limits := range map[int]Limits{503: {Connections: 2}, 429: {ConnectionsPerIP: 2}} {
-		r := start(t, Options{Limits: limits})
-		var held []net.Conn
-		for range 2 {
-			c := r.dial(t)
-			held = append(held, c)
-			// An answer shows that the connection was accepted.
-			_, err := io.WriteString(c, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-			must(t, err)
-			_, err = c.Read(make([]byte, 1024))
-			must(t, err)
-		}
-		c := r.dial(t)
-		got := readReplies(t, c)
-		must(t, c.Close())
-		if len(got) != 1 {
-			t.Fatalf("got %+v", got)
-		}
-		checkProblem(t, got[0], status)
-		for _, c := range held {
-			must(t, c.Close())
-		}
-		waitFor(t, func() bool {
-			r.listener.mu.Lock()
-			defer r.listener.mu.Unlock()
-			return len(r.listener.conns) == 0 && len(r.listener.byIP) == 0
-		})
-		if got := r.ask(t, "GET", "/health/live", "", ""); got.status != 200 {
-			t.Errorf("after room was made: got %+v", got)
-		}
-	}
-}
-
-// A process that is out of file descriptors for a while goes on afterwards.
-func TestAcceptOutlastsShortages(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	l := newListener(&shortOfFiles{ln, 3}, 1, 0, nil)
-	client, err := net.Dial("tcp", ln.Addr().String())
-	must(t, err)
-	c, err := l.Accept()
-	must(t, err)
-	must(t, c.Close())
-	must(t, client.Close())
-	must(t, ln.Close())
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("after closing: got %v", err)
-	}
-}
-
-// shortOfFiles is a listener that fails some times before it accepts.
-type shortOfFiles struct {
-	net.Listener
-	times int
-}
-
-func (l *shortOfFiles) Accept() (net.Conn, error) {
-	if l.times--; l.times >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return l.Listener.Accept()
 }
 
 // waitFor waits until a condition holds that must come about.

@@ -32,7 +32,9 @@ func (s *Server) identifiers(ctx *fasthttp.RequestCtx, q *request) *problem {
 	list, err := q.session.Identifiers(string(tenant), string(customer))
 	if err != nil {
 		// The engine has counted the fault; its words are the operator's.
-		s.log.Error("list identifiers", "error", err)
+		if s.faults.pass(time.Now()) {
+			s.log.Error("list identifiers", "error", err)
+		}
 		return problemFault
 	}
 	q.out = append(q.out[:0], `{"customer":`...)

@@ -151,7 +151,7 @@ func TestBucketIsTheSameOnEveryDevice(t *testing.T) {
 	must(t, err)
 	for _, device := range []string{maidOne, cookieOne, emailOne} {
 		var got struct{ Bucket int }
-		body := r.ask(t, "GET", "/v1/segments?experiment=blue+button&buckets=100&id="+device, "acme", "").body
+		body := r.ask(t, "GET", "/v1/segments?experiment=blue%20button&buckets=100&id="+device, "acme", "").body
 		must(t, json.Unmarshal([]byte(body), &got))
 		if got.Bucket != want {
 			t.Errorf("%s: %s, want bucket %d", device, body, want)

@@ -21,7 +21,10 @@ func (s *Server) match(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return p
 	}
 	defer q.session.End()
-	a := q.session.Resolve(&q.batch, q.ids)
+	a, err := q.session.Resolve(&q.batch, q.ids)
+	if err != nil {
+		return problemTooLarge // engine.ErrTooLarge, and no other
+	}
 	q.out = q.appendResult(q.out[:0], &a, q.ids[a.Asked])
 	if a.Matched() {
 		q.out = append(q.out, `,"snapshot":`...)
@@ -45,18 +48,27 @@ func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return p
 	}
 	defer q.session.End()
-	q.session.Match(&q.batch, q.ids)
+	if err := q.session.Match(&q.batch, q.ids); err != nil {
+		return problemTooLarge // engine.ErrTooLarge, and no other
+	}
 	q.out = append(q.out[:0], `{"results":[`...)
 	for i := range q.batch.Answers {
 		if i > 0 {
 			q.out = append(q.out, ',')
 		}
 		q.out = append(q.appendResult(q.out, &q.batch.Answers[i], q.ids[i]), '}')
+		if len(q.out) > maxAnswer {
+			return problemTooLarge
+		}
 	}
 	q.out = append(q.out, `],"snapshot":`...)
 	q.out = append(appendString(q.out, q.session.Snapshot()), '}')
 	return nil
 }
+
+// maxAnswer bounds the JSON of a batch, in bytes: segments have numbers in a
+// batch of the engine, and codes here.
+const maxAnswer = 2 * engine.MaxBatchBytes
 
 // appendResult appends the answer to id, but for the closing brace.
 func (q *request) appendResult(dst []byte, a *engine.Answer, id []byte) []byte {

@@ -157,6 +157,12 @@ func TestQueryAsNetURL(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 15).Draw(t, "pieces"), "")
 		want, err := url.ParseQuery(raw)
+		for pair := range strings.SplitSeq(raw, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if name, _ = url.QueryUnescape(name); name == "id" && strings.Contains(value, "+") {
+				err = errModel // which net/url takes for a space
+			}
+		}
 		_, p := q.parseQuery([]byte(raw))
 		if (p == nil) != (err == nil) {
 			t.Fatalf("%q: got %+v, net/url has %v", raw, p, err)

@@ -34,13 +34,16 @@ var (
 	problemPath        = &problem{status: 404, detail: "no such path"}
 	problemTimeout     = &problem{status: 408, close: true, detail: "the request did not arrive in time"}
 	problemBody        = &problem{status: 413, close: true, detail: "the body is too large; split the batch"}
+	problemTooLarge    = &problem{status: 413, detail: "the answers are too large together: ask for fewer ids"}
 	problemEncoding    = &problem{status: 415, detail: "the body must be JSON without a Content-Encoding"}
+	problemExpect      = &problem{status: 417, detail: "the only expectation that is met is 100-continue"}
 	problemConnections = &problem{status: 429, close: true, detail: "too many connections from this address"}
 	problemHeader      = &problem{status: 431, close: true, detail: "the request line and header are too large; POST the ids"}
 	problemPanic       = &problem{status: 500, close: true, detail: "the request failed; the daemon goes on"}
 	problemFault       = &problem{status: 500, detail: "the record could not be read"}
 	problemBusy        = &problem{status: 503, close: true, detail: "too many connections", header: retryLater}
 	problemNotReady    = &problem{status: 503, detail: "no snapshot is open yet", header: retryLater}
+	problemVersion     = &problem{status: 505, close: true, detail: "send HTTP/1.1 or HTTP/1.0"}
 	problemDraining    = &problem{status: 503, detail: "the daemon is stopping", close: true}
 )
 

@@ -20,26 +20,44 @@ type query struct {
 }
 
 // parseQuery reads a query string, application/x-www-form-urlencoded; the
-// identifiers go to q.ids. Parameters that it does not know are ignored.
+// identifiers go to q.ids. Parameters that it does not know are ignored. A
+// bare + is refused where it matters.
 func (q *request) parseQuery(raw []byte) (out query, p *problem) {
 	q.ids = q.ids[:0]
 	q.text = slices.Grow(q.text[:0], len(raw)) // never moves: decoding shortens
 	for more := true; more; {
 		var pair []byte
 		pair, raw, more = bytes.Cut(raw, []byte{'&'})
-		name, value, _ := bytes.Cut(pair, []byte{'='})
+		name, escaped, _ := bytes.Cut(pair, []byte{'='})
 		name, ok := q.decode(name)
+		var value []byte
 		if ok {
-			value, ok = q.decode(value)
+			value, ok = q.decode(escaped)
 		}
 		if !ok {
 			return out, badRequest("the query has a %% that is not followed by two hexadecimal digits")
+		}
+		if bytes.IndexByte(escaped, '+') >= 0 && isText(name) {
+			return out, problemPlus
 		}
 		if p := q.parameter(&out, name, value); p != nil {
 			return out, p
 		}
 	}
 	return out, nil
+}
+
+// problemPlus is for a caller that has not escaped a plus, and would be given
+// the person of another identifier, as well as for one that means a space.
+var problemPlus = &problem{status: 400, detail: "the query has a bare +: write %2B for a plus and %20 for a space"}
+
+// isText reports whether a parameter's value is a text of the caller's.
+func isText(name []byte) bool {
+	switch string(name) {
+	case "id", "customer", "experiment":
+		return true
+	}
+	return false
 }
 
 func (q *request) parameter(out *query, name, value []byte) *problem {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"unsafe"
 
 	"github.com/matchd/matchd/engine"
 )
@@ -23,6 +24,10 @@ type request struct {
 // requests is a pool and no more: what it gives is as good as new.
 var requests = sync.Pool{New: func() any { return new(request) }}
 
+// maxKept is how many bytes a pool may keep of a request's answers, and of each
+// other part: a single large request is not to hold its memory for good.
+const maxKept = 1 << 20
+
 // release gives the memory back. A request whose handler panicked is left to
 // the collector instead.
 func (q *request) release() {
@@ -33,5 +38,22 @@ func (q *request) release() {
 	q.caller = nil
 	q.out = q.out[:0]
 	q.session = engine.Session{}
+	q.trim()
 	requests.Put(q)
+}
+
+// trim drops what is too large to keep.
+func (q *request) trim() {
+	if q.batch.Bytes() > maxKept {
+		q.batch = engine.Batch{}
+	}
+	if cap(q.out) > maxKept {
+		q.out = nil
+	}
+	if cap(q.text) > maxKept {
+		q.text = nil
+	}
+	if cap(q.shown)*int(unsafe.Sizeof(shownSegment{})) > maxKept {
+		q.shown = nil
+	}
 }

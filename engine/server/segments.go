@@ -37,12 +37,14 @@ func (s *Server) segments(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return p
 	}
 	defer q.session.End()
-	a := q.session.Resolve(&q.batch, q.ids)
+	a, err := q.session.Resolve(&q.batch, q.ids)
+	if err != nil {
+		return problemTooLarge // engine.ErrTooLarge, and no other
+	}
 	bucket := 0
 	if asked.hasExperiment {
 		// Asked for where nobody matched, too: a wrong experiment is an error
 		// for every visitor.
-		var err error
 		if bucket, err = engine.Bucket(a.Person, borrow(asked.experiment), asked.buckets); err != nil {
 			return badRequest("%v", err)
 		}

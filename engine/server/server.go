@@ -37,7 +37,8 @@ type Limits struct {
 	// Connections is how many are served at once; 2048. Before its key is
 	// looked at, each can make the daemon hold a header and a body.
 	Connections int
-	// ConnectionsPerIP is how many one address may have; unbounded.
+	// ConnectionsPerIP is how many one address may have, so that none without
+	// a key holds all of them; 512. It does not count on a unix socket.
 	ConnectionsPerIP int
 }
 
@@ -49,7 +50,7 @@ func (l Limits) withDefaults() Limits {
 		MaxBody:          cmp.Or(l.MaxBody, 1<<20),
 		MaxHeader:        cmp.Or(l.MaxHeader, 16<<10),
 		Connections:      cmp.Or(l.Connections, 2048),
-		ConnectionsPerIP: l.ConnectionsPerIP,
+		ConnectionsPerIP: cmp.Or(l.ConnectionsPerIP, 512),
 	}
 }
 
@@ -102,10 +103,35 @@ type Server struct {
 	listener *listener
 	adminLn  net.Listener
 	draining atomic.Bool
+	faults   gate // of the log's lines about records that could not be read
 
 	// lookup is Server.serveV1 and sleep is time.Sleep, but in tests.
 	lookup func(*fasthttp.RequestCtx, *request) *problem
 	sleep  func(time.Duration)
+}
+
+// Validate checks what needs neither the engine nor the network: the limits,
+// the addresses, and that Open does not serve more than this machine.
+func (o Options) Validate() error {
+	if err := o.Limits.validate(); err != nil {
+		return err
+	}
+	_, _, err := o.endpoints()
+	return err
+}
+
+// endpoints are the addresses of the public and the admin listener.
+func (o Options) endpoints() (listen, admin endpoint, err error) {
+	if listen, err = parseEndpoint(cmp.Or(o.Listen, DefaultListen)); err != nil {
+		return listen, admin, fmt.Errorf("listen: %w", err)
+	}
+	if admin, err = parseEndpoint(cmp.Or(o.Admin, DefaultAdmin)); err != nil {
+		return listen, admin, fmt.Errorf("admin: %w", err)
+	}
+	if o.Open != "" && !listen.local {
+		err = fmt.Errorf("--open %s serves callers without a key, so it needs a loopback address or a unix socket, not %s", o.Open, listen)
+	}
+	return listen, admin, err
 }
 
 // New makes a server and gives the engine its clients. It listens on nothing.
@@ -113,7 +139,7 @@ func New(o Options) (*Server, error) {
 	if o.Engine == nil {
 		return nil, errors.New("server: no engine")
 	}
-	if err := o.Limits.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	if o.Log == nil {
@@ -122,20 +148,14 @@ func New(o Options) (*Server, error) {
 	s := &Server{engine: o.Engine, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
 	s.lookup, s.sleep = s.serveV1, time.Sleep
 	var err error
-	if s.listen, err = parseEndpoint(cmp.Or(o.Listen, DefaultListen)); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	if s.adminAt, err = parseEndpoint(cmp.Or(o.Admin, DefaultAdmin)); err != nil {
-		return nil, fmt.Errorf("admin: %w", err)
+	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
+		return nil, err
 	}
 	clients := make([]engine.Client, 0, len(o.Clients)+1)
 	for _, c := range o.Clients {
 		clients = append(clients, c.Client)
 	}
 	if o.Open != "" {
-		if !s.listen.local {
-			return nil, fmt.Errorf("--open %s serves callers without a key, so it needs a loopback address or a unix socket, not %s", o.Open, s.listen)
-		}
 		clients = append(clients, openClient(o.Open))
 	}
 	if s.keys, err = newKeyring(o.Clients, o.Open != ""); err != nil {

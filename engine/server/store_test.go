@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ const (
 	emailOne   = "email_sha256:973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"
 	maidTwo    = "maid:11111111-2222-3333-4444-555555555552"
 	maidThree  = "maid:11111111-2222-3333-4444-555555555553"
+	maidHub    = "maid:11111111-2222-3333-4444-555555555554"
 	maidNobody = "maid:11111111-2222-3333-4444-555555555559"
 )
 
@@ -56,6 +58,13 @@ func must(t testing.TB, err error) {
 // publish puts the three persons into the store as of a time.
 func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 	t.Helper()
+	return publishHub(t, s, asOf, 0)
+}
+
+// publishHub publishes a fourth person too, if customers is not 0: that many
+// customers of globex who share the identifier maidHub.
+func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int) snapshot.Current {
+	t.Helper()
 	names, err := index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: "cookie.site"},
 		index.Namespace{Name: "crm.acme"}, index.Namespace{Name: "crm.globex"}))
 	must(t, err)
@@ -78,7 +87,7 @@ func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 		Segments: testSegments,
 	})
 	must(t, err)
-	must(t, w.WriteRecords(0, slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret)))))
+	must(t, w.WriteRecords(0, slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret), customers))))
 	must(t, w.WriteIndex(0))
 	m, hash, err := w.Finish()
 	must(t, err)
@@ -87,7 +96,7 @@ func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 	return cur
 }
 
-func testPersons(t testing.TB, names *index.Namespaces, hasher index.Hasher) []*snapshot.Person {
+func testPersons(t testing.TB, names *index.Namespaces, hasher index.Hasher, hub int) []*snapshot.Person {
 	t.Helper()
 	consent := snapshot.ConsentState{At: asOf.Unix() - 86400, Expires: now.AddDate(1, 0, 0).Unix(), Purposes: snapshot.Use}
 	person := func(id byte, texts ...string) *snapshot.Person {
@@ -115,7 +124,20 @@ func testPersons(t testing.TB, names *index.Namespaces, hasher index.Hasher) []*
 	two.Profiles = []snapshot.Profile{{Node: 0, Tenant: acme, Customer: []byte("C-2")}}
 	three := person(3, "crm.globex:G-3", maidThree)
 	three.Profiles = []snapshot.Profile{{Node: 0, Tenant: globex, Customer: []byte("G-3"), Segments: []uint32{2}}}
-	return []*snapshot.Person{one, two, three}
+	if hub == 0 {
+		return []*snapshot.Person{one, two, three}
+	}
+	texts := []string{maidHub}
+	for i := range hub {
+		texts = append(texts, fmt.Sprintf("crm.globex:H-%d", i))
+	}
+	four := person(4, texts...)
+	for i := range hub {
+		four.Profiles = append(four.Profiles, snapshot.Profile{
+			Node: uint32(i + 1), Tenant: globex, Customer: fmt.Appendf(nil, "H-%d", i), Segments: []uint32{2},
+		})
+	}
+	return []*snapshot.Person{one, two, three, four}
 }
 
 // newEngine opens a store; without a snapshot it is not ready.
