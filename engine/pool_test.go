@@ -55,8 +55,11 @@ var (
 	tenantNames  = []string{"acme", "bolt", "cora", "dune"}
 	segmentCodes = []string{"b2b", "churn.high", "new", "vip", "Ünï"} // in order
 	allSources   = []snapshot.Source{
-		{Name: "site", Party: snapshot.FirstParty}, {Name: "pub", Party: snapshot.SecondParty}, {Name: "pub", Party: snapshot.ThirdParty},
-		{Name: "crm.acme", Party: snapshot.FirstParty}, {Name: "crm.bolt", Party: snapshot.FirstParty},
+		{Name: "site", Party: snapshot.FirstParty},
+		{Name: "pub", Party: snapshot.SecondParty},
+		{Name: "pub", Party: snapshot.ThirdParty},
+		{Name: "crm.acme", Party: snapshot.FirstParty},
+		{Name: "crm.bolt", Party: snapshot.FirstParty},
 	}
 	bases = []snapshot.LegalBasis{snapshot.Consent, snapshot.Contract, snapshot.LegitimateInterest}
 )

@@ -60,7 +60,6 @@ const (
 type TooManyBadRowsError struct {
 	Bad, Rows int64
 	Limit     float64
-	Report    ReadReport
 }
 
 func (e *TooManyBadRowsError) Error() string {
@@ -69,15 +68,18 @@ func (e *TooManyBadRowsError) Error() string {
 
 // builder carries what the stages share.
 type builder struct {
-	opts    Options
-	cfg     *config.Config
-	store   *snapshot.Store
-	ns      *index.Namespaces
-	secret  index.Secret
-	tracer  []bool
-	report  Report
-	started time.Time
-	stage   string
+	opts     Options
+	cfg      *config.Config
+	profiles []config.ProfileFile
+	links    []config.LinkFile
+	ns       *index.Namespaces
+	norm     *normalise.Normaliser
+	tracer   []bool
+	draft    *snapshot.Draft
+	secret   index.Secret
+	report   Report
+	started  time.Time
+	stage    string
 }
 
 // Purposes of hashers; see index.Secret.Hasher.
@@ -89,11 +91,19 @@ const (
 // Run builds and publishes a snapshot. On an error the store keeps the snapshot
 // that it has, unless what failed is the removal of old ones, after the new one
 // was published: then Report.Snapshot names it.
-func Run(ctx context.Context, o Options) (*Report, error) {
+//
+// It holds the store's lock all the while: a second build is refused at once.
+// What can be checked without reading the files is checked before there is a
+// store.
+func Run(ctx context.Context, o Options) (report *Report, err error) {
 	b := &builder{opts: o}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
+	if err := b.lock(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.draft.Close()) }()
 	g, sum, err := b.read(ctx)
 	if err != nil {
 		return &b.report, err
@@ -121,8 +131,8 @@ func (b *builder) begin(stage string) {
 	}
 }
 
-// validate checks the ranges.
-func (o *Options) validate() error {
+// Validate checks the ranges; it looks at no file.
+func (o Options) Validate() error {
 	switch {
 	case !(o.MaxBadRows >= 0 && o.MaxBadRows <= 1): // so that NaN is refused
 		return fmt.Errorf("the share of bad rows must be from 0 to 1, not %g", o.MaxBadRows)
@@ -138,7 +148,7 @@ func (o *Options) validate() error {
 
 func (b *builder) prepare() (err error) {
 	o := &b.opts
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return err
 	}
 	if o.Workers == 0 {
@@ -165,36 +175,58 @@ func (b *builder) prepare() (err error) {
 	for _, n := range b.ns.All() {
 		b.tracer = append(b.tracer, n.Tracer())
 	}
-	if b.store, err = snapshot.CreateStore(o.FS, o.Store, o.Secret); err != nil {
+	if b.norm, err = normalise.New(b.cfg, b.ns, b.cfg.AsOf); err != nil {
 		return err
 	}
-	b.secret, err = b.store.Secret()
+	return b.findFiles()
+}
+
+// findFiles finds the files and checks what the config says about each.
+func (b *builder) findFiles() (err error) {
+	if b.profiles, b.links, err = b.cfg.Files(); err != nil {
+		return err
+	}
+	for _, f := range b.profiles {
+		if _, err := b.norm.Profiles(f.Tenant, f.Spec); err != nil {
+			return err
+		}
+	}
+	for _, f := range b.links {
+		if _, err := b.norm.Links(f.Spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lock makes the store where there is none, and takes its lock.
+func (b *builder) lock() error {
+	store, err := snapshot.CreateStore(b.opts.FS, b.opts.Store, b.opts.Secret)
+	if err != nil {
+		return err
+	}
+	if b.secret, err = store.Secret(); err != nil {
+		return err
+	}
+	b.draft, err = store.Begin()
 	return err
 }
 
 // read reads and normalises all files, and gives up on too many bad rows.
 func (b *builder) read(ctx context.Context) (*graph, rowSum, error) {
 	b.begin("read")
-	profiles, links, err := b.cfg.Files()
-	if err != nil {
-		return nil, rowSum{}, err
-	}
-	norm, err := normalise.New(b.cfg, b.ns, b.cfg.AsOf)
-	if err != nil {
-		return nil, rowSum{}, err
-	}
 	r := reader{
-		norm: norm, ns: b.ns, asOf: b.cfg.AsOf.Unix(), report: &b.report.Read,
+		norm: b.norm, ns: b.ns, asOf: b.cfg.AsOf.Unix(), report: &b.report.Read,
 		ids: snapshot.IdentifierHasher(b.secret), content: b.secret.Hasher(contentPurpose),
 	}
-	g, sum, err := r.read(ctx, profiles, links, b.opts.Workers)
+	g, sum, err := r.read(ctx, b.profiles, b.links, b.opts.Workers)
 	if err != nil {
 		return nil, sum, err
 	}
 	read := &b.report.Read
 	rows := read.ProfileRows + read.LinkRows + read.Bad
 	if float64(read.Bad) > b.opts.MaxBadRows*float64(rows) {
-		return nil, sum, &TooManyBadRowsError{Bad: read.Bad, Rows: rows, Limit: b.opts.MaxBadRows, Report: *read}
+		return nil, sum, &TooManyBadRowsError{Bad: read.Bad, Rows: rows, Limit: b.opts.MaxBadRows}
 	}
 	if rows == 0 {
 		return nil, sum, errors.New("the files hold no rows at all: nothing was published")
@@ -210,9 +242,8 @@ func (b *builder) resolve(g *graph, sum rowSum) (*persons, snapshot.Meta, error)
 	g.rank(workers)
 	b.report.Aged = int64(g.mergeLinks(oldest, b.tracer, workers))
 	p := &persons{g: g, cfg: b.cfg, ns: b.ns, tracer: b.tracer, own: ownSources(b.cfg), born: b.cfg.AsOf.Unix()}
-	p.profiles = g.mergeRows(workers)
+	p.profiles = g.mergeRows(b.cfg.Tenants, workers)
 	b.report.Merged = b.report.Read.ProfileRows - int64(len(p.profiles))
-	b.limitConsent(p.profiles)
 	p.gather(b.secret.Hasher(personPurpose), workers)
 	b.report.Dropped = int64(len(p.first) - 1 - len(p.kept))
 	b.report.Reach = p.reach(b.cfg.Sources())
@@ -237,18 +268,6 @@ func ownSources(cfg *config.Config) []uint16 {
 		out[i], _ = config.SourceID(sources, config.ProfileSource(cfg.Tenants[i].Name))
 	}
 	return out
-}
-
-// limitConsent gives consents without an end the one that the tenant's
-// consent_max_age sets, so that a lookup only has to compare.
-func (b *builder) limitConsent(profiles []profile) {
-	for i := range profiles {
-		c := &profiles[i].consent
-		t := &b.cfg.Tenants[profiles[i].tenant]
-		if c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
-			c.Expires = snapshot.AddMonths(time.Unix(c.At, 0).UTC(), t.ConsentMaxAge).Unix()
-		}
-	}
 }
 
 // oldestDay is the earliest day that a record has to hold.
@@ -286,32 +305,27 @@ func (b *builder) snapshotID(m snapshot.Meta, sum rowSum) (id snapshot.ID) {
 
 // write writes the snapshot into a draft, opens and verifies what it wrote,
 // and publishes it.
-func (b *builder) write(ctx context.Context, p *persons, meta snapshot.Meta) (err error) {
+func (b *builder) write(ctx context.Context, p *persons, meta snapshot.Meta) error {
 	b.begin("write")
-	draft, err := b.store.Begin()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, draft.Close()) }()
-	manifest, hash, err := b.writeFiles(ctx, draft.Dir(), p, meta)
+	manifest, hash, err := b.writeFiles(ctx, b.draft.Dir(), p, meta)
 	if err != nil {
 		return err
 	}
 	b.begin("verify")
-	if err := b.verify(draft.Dir(), hash); err != nil {
+	if err := b.verify(b.draft.Dir(), hash); err != nil {
 		return fmt.Errorf("what was written does not verify, and nothing was published: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	b.begin("publish")
-	cur, err := draft.Publish(manifest, hash)
+	cur, err := b.draft.Publish(manifest, hash)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	b.report.Snapshot, b.report.Counts = cur.Name, manifest.Counts
 	if b.opts.Keep > 0 {
-		b.report.Pruned, err = draft.Prune(b.opts.Keep)
+		b.report.Pruned, err = b.draft.Prune(b.opts.Keep)
 	}
 	return err
 }

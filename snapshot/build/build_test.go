@@ -127,12 +127,12 @@ links.csv:8: column observed_at`
 			t.Errorf("files: %v", r.Files)
 		}
 	}
-	_, err := fails(t, files, func(o *Options) { o.MaxBadRows = 0.79 }, "12 of 15 rows are bad", "79 %", "nothing was published")
+	report, err := fails(t, files, func(o *Options) { o.MaxBadRows = 0.79 }, "12 of 15 rows are bad", "79 %", "nothing was published")
 	var bad *TooManyBadRowsError
 	if !errors.As(err, &bad) || bad.Bad != 12 || bad.Rows != 15 {
 		t.Fatalf("%v", err)
 	}
-	check(bad.Report)
+	check(report.Read)
 	for _, limit := range []float64{0.8, 1} { // 12 of 15 are 0.8
 		o := options(writeInputs(t, with(files)), filepath.Join(t.TempDir(), "store"))
 		o.MaxBadRows = limit
@@ -143,6 +143,39 @@ links.csv:8: column observed_at`
 		}
 	}
 	fails(t, files, nil, "are bad")
+}
+
+// What can be checked without reading the files is checked before a store is
+// made.
+func TestNoStoreForBadInputs(t *testing.T) {
+	edited := func(from, to string) map[string]string {
+		return map[string]string{"onboard.yaml": strings.Replace(small["onboard.yaml"], from, to, 1)}
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		edit  func(*Options)
+	}{
+		"options":                {nil, func(o *Options) { o.Keep = -1 }},
+		"no config":              {nil, func(o *Options) { o.Config += "x" }},
+		"a bad config":           {edited("version: 1", "version: 2"), nil},
+		"no as_of":               {nil, func(o *Options) { o.AsOf = time.Time{} }},
+		"an as_of before 1970":   {nil, func(o *Options) { o.AsOf = time.Unix(-1, 0) }},
+		"an as_of too late":      {nil, func(o *Options) { o.AsOf = time.Date(2150, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		"a missing file":         {edited("links.csv", "link.csv"), nil},
+		"profiles of the future": {edited(`{path: "crm.csv"}`, `{path: "crm.csv", as_of: 2027-01-01}`), nil},
+		"links of the future":    {edited(`{path: "links.csv",`, `{path: "links.csv", as_of: 2027-01-01,`), nil},
+	} {
+		o := options(writeInputs(t, with(c.files)), filepath.Join(t.TempDir(), "store"))
+		if c.edit != nil {
+			c.edit(&o)
+		}
+		if _, err := Run(context.Background(), o); err == nil {
+			t.Errorf("%s: the build succeeds", name)
+		}
+		if _, err := os.Stat(o.Store); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: there is a store (%v)", name, err)
+		}
+	}
 }
 
 // A build that is told to stop leaves the store as it was.

@@ -230,7 +230,7 @@ func checkWorld(t testing.TB, what string, w *world, s *snapshot.Snapshot, total
 			total["left out"]++
 			continue
 		}
-		gotMembers, gotProfiles, gotLinks := personText(t, s, addr, r)
+		gotMembers, gotProfiles, gotLinks := personText(t, w, s, addr, r)
 		if !slices.Equal(gotMembers, members) {
 			t.Fatalf("%s: the person of %s is %q, want %q", what, id, gotMembers, members)
 		}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
 )
 
 // names returns every identifier of the world.
@@ -42,20 +44,25 @@ func (w *world) component(id string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// profileText is what all rows about a customer come to, or "".
-func (w *world) profileText(customer string) string {
+// newestRows are the rows about a customer in the newest files about it.
+func (w *world) newestRows(customer string) (rows []worldRow) {
 	youngest := 1 << 30
 	for _, r := range w.rows {
 		if r.customer == customer {
 			youngest = min(youngest, r.age)
 		}
 	}
-	var rows []worldRow
 	for _, r := range w.rows {
 		if r.customer == customer && r.age == youngest {
 			rows = append(rows, r)
 		}
 	}
+	return rows
+}
+
+// profileText is what all rows about a customer come to, or "".
+func (w *world) profileText(customer string) string {
+	rows := w.newestRows(customer)
 	if len(rows) == 0 {
 		return ""
 	}
@@ -66,30 +73,73 @@ func (w *world) profileText(customer string) string {
 			segments = append(segments, s)
 		}
 	}
-	latest, none, shortest := int64(0), false, int64(1<<62)
 	for _, r := range rows {
 		p.kind = max(p.kind, r.kind)
-		latest, none = max(latest, r.consent.At), none || r.consent.At == 0
 	}
-	purposes := snapshot.Use | snapshot.Share
+	said := statements(rows)
+	tenant := &w.cfg.Tenants[p.tenant]
+	consent := permitsText(said, tenant, func(purpose snapshot.Purposes, now int64) bool {
+		return naivePermits(said, tenant, purpose, now)
+	})
+	return fmt.Sprintf("%s %v %q %s", customer, p.kind, segments, consent)
+}
+
+// statements are what rows say about consent.
+func statements(rows []worldRow) (said []snapshot.ConsentState) {
 	for _, r := range rows {
-		if none || r.consent.At == latest {
-			purposes &= r.consent.Purposes
-		}
-		if (r.consent.At == latest || none && r.consent.At == 0) && r.consent.Expires != 0 {
-			shortest = min(shortest, r.consent.Expires)
+		said = append(said, r.consent)
+	}
+	return said
+}
+
+// naivePermits reports whether rows from files of one time permit a purpose:
+// each that gives no time of consent must, and of the others each that gives
+// the latest time.
+func naivePermits(said []snapshot.ConsentState, t *config.Tenant, purpose snapshot.Purposes, now int64) bool {
+	for _, c := range said {
+		later := slices.ContainsFunc(said, func(o snapshot.ConsentState) bool { return o.At > c.At })
+		if (c.At == 0 || !later) && !alonePermits(c, t, purpose, now) {
+			return false
 		}
 	}
-	if none {
-		return fmt.Sprintf("%s %v %q no consent", customer, p.kind, segments)
-	}
-	if shortest == 1<<62 {
-		shortest = 0
-		if p.tenant == 0 {
-			shortest = testAsOfPlus(latest, w.cfg.Tenants[0].ConsentMaxAge)
+	return true
+}
+
+// alonePermits reports whether a customer's only row permits a purpose: under
+// the basis consent it must give a time that has come, and ends after
+// consent_max_age if it names no end; under another one what it does not say
+// denies nothing.
+func alonePermits(c snapshot.ConsentState, t *config.Tenant, purpose snapshot.Purposes, now int64) bool {
+	end := c.Expires
+	if t.LegalBasis == snapshot.Consent {
+		if c.At == 0 || now < c.At {
+			return false
+		}
+		if end == 0 {
+			end = testAsOfPlus(c.At, t.ConsentMaxAge)
 		}
 	}
-	return fmt.Sprintf("%s %v %q %v", customer, p.kind, segments, snapshot.ConsentState{At: latest, Expires: shortest, Purposes: purposes})
+	return (end == 0 || now < end) && (c.At == 0 || c.Purposes&purpose == purpose)
+}
+
+// permitsText is what permits says about each purpose at each moment at which
+// one of said may begin or end.
+func permitsText(said []snapshot.ConsentState, t *config.Tenant, permits func(snapshot.Purposes, int64) bool) string {
+	moments := []int64{1, testAsOf.Unix(), 1 << 40}
+	for _, c := range said {
+		for _, at := range []int64{c.At, c.Expires, testAsOfPlus(c.At, t.ConsentMaxAge)} {
+			moments = append(moments, at-1, at, at+1)
+		}
+	}
+	slices.Sort(moments)
+	var out []byte
+	for _, now := range slices.Compact(moments) {
+		out = strconv.AppendInt(append(out, ' '), now, 10)
+		for _, purpose := range []snapshot.Purposes{snapshot.Use, snapshot.Share, snapshot.Use | snapshot.Share} {
+			out = strconv.AppendBool(append(out, '/'), permits(purpose, now))
+		}
+	}
+	return string(out)
 }
 
 // wantLinks describes the fresh links between members, those that differ in

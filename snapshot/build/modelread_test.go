@@ -5,11 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/snapshot"
 )
 
 // personText describes what a record and its cold part say.
-func personText(t testing.TB, s *snapshot.Snapshot, addr uint64, r *snapshot.Record) (members, profiles, links []string) {
+func personText(t testing.TB, w *world, s *snapshot.Snapshot, addr uint64, r *snapshot.Record) (members, profiles, links []string) {
 	t.Helper()
 	block, err := s.ReadCold(s.ColdBlockOf(addr, r))
 	if err != nil {
@@ -44,13 +45,13 @@ func personText(t testing.TB, s *snapshot.Snapshot, addr uint64, r *snapshot.Rec
 			t.Fatal("profiles are not newest consent first")
 		}
 		last = p.Consent.At
-		consent := fmt.Sprint(p.Consent)
-		if p.Consent.At == 0 {
-			consent = "no consent"
-			if p.Consent.Purposes != 0 {
-				t.Fatalf("purposes without consent: %v", p.Consent)
-			}
+		if p.Consent.At == 0 && p.Consent.Purposes != 0 {
+			t.Fatalf("purposes without consent: %v", p.Consent)
 		}
+		tenant := &w.cfg.Tenants[p.Tenant]
+		consent := permitsText(statements(w.newestRows(customer)), tenant, func(purpose snapshot.Purposes, now int64) bool {
+			return privacy.Consent(p.Consent, tenant.LegalBasis, purpose, now) == privacy.Allowed
+		})
 		profiles = append(profiles, fmt.Sprintf("%s %v %q %s", customer, p.Kind, codes, consent))
 	}
 	slices.Sort(names)

@@ -3,8 +3,10 @@ package build
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/config"
 )
 
 // profile is what all rows about one customer come to.
@@ -20,9 +22,8 @@ type profile struct {
 // mergeRows makes one profile of all rows about one customer, in the order of
 // their identifiers. The rows of the newest files decide. Where several are as
 // new, what they disagree on is denied: a segment must stand in all of them,
-// and consent is that of the latest time, the shorter and narrower of two as
-// late; a row that states no consent speaks as of its file.
-func (g *graph) mergeRows(workers int) []profile {
+// and for consent see mergeConsent.
+func (g *graph) mergeRows(tenants []config.Tenant, workers int) []profile {
 	parallelSort(g.rows, workers, func(x, y row) int {
 		return cmp.Or(
 			cmp.Compare(x.node, y.node), cmp.Compare(y.asOf, x.asOf), cmp.Compare(x.kind, y.kind),
@@ -40,7 +41,7 @@ func (g *graph) mergeRows(workers int) []profile {
 		for newest < n && rows[newest].asOf == rows[0].asOf {
 			newest++
 		}
-		out = append(out, mergeProfile(rows[:newest]))
+		out = append(out, mergeProfile(rows[:newest], &tenants[rows[0].tenant]))
 		rows = rows[n:]
 	}
 	g.rows = nil
@@ -48,44 +49,58 @@ func (g *graph) mergeRows(workers int) []profile {
 }
 
 // mergeProfile merges rows about one customer from files of one time.
-func mergeProfile(rows []row) profile {
+func mergeProfile(rows []row, t *config.Tenant) profile {
 	r := rows[0]
-	p := profile{node: r.node, tenant: r.tenant, kind: r.kind, seen: r.seen, consent: r.consent, segments: slices.Clone(r.segments)}
+	p := profile{
+		node: r.node, tenant: r.tenant, kind: r.kind, seen: r.seen,
+		consent: mergeConsent(rows, t), segments: slices.Clone(r.segments),
+	}
 	slices.Sort(p.segments)
 	for _, o := range rows[1:] {
 		p.kind = max(p.kind, o.kind)
-		p.consent = mergeConsent(p.consent, o.consent)
 		p.segments = slices.DeleteFunc(p.segments, func(s uint32) bool { return !slices.Contains(o.segments, s) })
 	}
 	return p
 }
 
-// mergeConsent merges what two rows from files of one time say about consent.
-func mergeConsent(a, b snapshot.ConsentState) snapshot.ConsentState {
-	end := func(c snapshot.ConsentState) int64 { // 0 is no end
-		if c.Expires == 0 {
-			return 1<<63 - 1
-		}
-		return c.Expires
+// mergeConsent makes one statement of what rows from files of one time say
+// about consent. A row decides where it has no time of consent, and where none
+// of the others has a later one; what is merged is permitted, for any purpose
+// at any moment, if and only if each row that decides permits it alone. So of
+// several times the latest wins and a tie denies; a row that gives no time
+// denies under the basis consent, and under another one says nothing but its
+// end.
+func mergeConsent(rows []row, t *config.Tenant) snapshot.ConsentState {
+	latest, untimed := int64(0), false
+	for i := range rows {
+		latest = max(latest, rows[i].consent.At)
+		untimed = untimed || rows[i].consent.At == 0
 	}
-	switch {
-	case a.At == 0 || b.At == 0:
-		// One of them says, as of its file and so as late as can be, that
-		// there is none.
-		out := snapshot.ConsentState{Expires: min(end(a), end(b))}
-		if out.Expires == 1<<63-1 {
-			out.Expires = 0
+	out := snapshot.ConsentState{At: latest, Purposes: snapshot.Use | snapshot.Share}
+	for i := range rows {
+		c := limitConsent(rows[i].consent, t)
+		if c.At != 0 && c.At != latest {
+			continue
 		}
-		return out
-	case a.At != b.At:
-		if a.At > b.At {
-			return a
+		if c.At != 0 {
+			out.Purposes &= c.Purposes
 		}
-		return b
+		if c.Expires != 0 && (out.Expires == 0 || c.Expires < out.Expires) {
+			out.Expires = c.Expires
+		}
 	}
-	out := snapshot.ConsentState{At: a.At, Expires: a.Expires, Purposes: a.Purposes & b.Purposes}
-	if end(b) < end(a) {
-		out.Expires = b.Expires
+	if latest == 0 || untimed && t.LegalBasis == snapshot.Consent {
+		out.At, out.Purposes = 0, 0
 	}
 	return out
+}
+
+// limitConsent gives a consent without an end the one that the tenant's
+// consent_max_age sets, so that a lookup only has to compare. It is done row by
+// row: of two as late, one may name an end after that.
+func limitConsent(c snapshot.ConsentState, t *config.Tenant) snapshot.ConsentState {
+	if c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
+		c.Expires = snapshot.AddMonths(time.Unix(c.At, 0).UTC(), t.ConsentMaxAge).Unix()
+	}
+	return c
 }

@@ -147,6 +147,41 @@ func TestProfile(t *testing.T) {
 	}
 }
 
+// Purposes without consent_at are no consent; where none is needed, they hold
+// as of the file.
+func TestPurposesWithoutATime(t *testing.T) {
+	const fileAsOf, ended, ends = 1793491200, 1767225600, 1798761600 // 2026-11-01, 2026-01-01, 2027-01-01
+	type state = snapshot.ConsentState
+	for _, c := range []struct {
+		purposes, expires string
+		consent, other    state
+	}{
+		{"", "", state{}, state{}},
+		{"share", "", state{}, state{At: fileAsOf, Purposes: snapshot.Share}},
+		{"share|use", "2027-01-01", state{Expires: ends}, state{At: fileAsOf, Expires: ends, Purposes: snapshot.Use | snapshot.Share}},
+		{"use", "2026-01-01", state{Expires: ended}, state{At: fileAsOf, Expires: ended, Purposes: snapshot.Use}},
+		{"", "2026-01-01", state{Expires: ended}, state{Expires: ended}},
+	} {
+		for basis, want := range map[snapshot.LegalBasis]state{
+			snapshot.Consent: c.consent, snapshot.Contract: c.other, snapshot.LegitimateInterest: c.other,
+		} {
+			_, p := newProfiles(t, 1)
+			p.n.cfg.Tenants[1].LegalBasis = basis
+			var out Profile
+			err := p.Normalise(&source.ProfileRow{CustomerID: "C-1", ConsentPurposes: c.purposes, ConsentExpiresAt: c.expires}, &out)
+			if err != nil || out.Consent != want {
+				t.Errorf("%q until %q under %v: %v, error %v; want %v", c.purposes, c.expires, basis, out.Consent, err, want)
+			}
+		}
+	}
+	_, p := newProfiles(t, 0) // a file without as_of has the build's
+	p.n.cfg.Tenants[0].LegalBasis = snapshot.Contract
+	var out Profile
+	if err := p.Normalise(&source.ProfileRow{CustomerID: "C-1", ConsentPurposes: "share"}, &out); err != nil || out.Consent.At != testAsOf.Unix() {
+		t.Errorf("%v, error %v: want the build's as_of", out.Consent, err)
+	}
+}
+
 func TestProfileBadRow(t *testing.T) {
 	_, p := newProfiles(t, 0)
 	for _, c := range []struct {

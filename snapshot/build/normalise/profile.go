@@ -65,6 +65,7 @@ type Profiles struct {
 	tenant  uint16
 	crm     index.NamespaceID
 	seen    snapshot.Day
+	asOf    int64 // of the file, in Unix seconds
 	scratch []byte
 }
 
@@ -85,7 +86,11 @@ func (n *Normaliser) Profiles(tenant uint16, spec *config.FileSpec) (*Profiles, 
 	if !ok {
 		return nil, fmt.Errorf("source %q is not in the config", own.Name)
 	}
-	return &Profiles{n: n, source: id, tenant: tenant, crm: crm, seen: seen}, nil
+	asOf := spec.AsOf
+	if asOf.IsZero() {
+		asOf = n.asOf
+	}
+	return &Profiles{n: n, source: id, tenant: tenant, crm: crm, seen: seen, asOf: max(asOf.Unix(), 1)}, nil
 }
 
 // Normalise fills out from row. An error says why the row is a bad one; it
@@ -221,8 +226,10 @@ func appendSegments(dst []string, s string) ([]string, error) {
 	return slices.Compact(dst), nil
 }
 
-// consent reads the consent columns. A row without consent_at has none,
-// whatever purposes it names; an end is kept even so.
+// consent reads the consent columns. Under the basis consent a row without
+// consent_at has none, whatever purposes it names. Under another one, where
+// what is stated can only deny, purposes without a time have that of the file.
+// An end is kept either way.
 func (p *Profiles) consent(row *source.ProfileRow) (snapshot.ConsentState, error) {
 	var c snapshot.ConsentState
 	purposes, err := parsePurposes(row.ConsentPurposes)
@@ -235,6 +242,8 @@ func (p *Profiles) consent(row *source.ProfileRow) (snapshot.ConsentState, error
 			return c, inColumn("consent_at", err)
 		}
 		c.At, c.Purposes = at.Unix(), purposes
+	} else if row.ConsentPurposes != "" && p.n.cfg.Tenants[p.tenant].LegalBasis != snapshot.Consent {
+		c.At, c.Purposes = p.asOf, purposes
 	}
 	if row.ConsentExpiresAt != "" {
 		expires, err := rowTime(row.ConsentExpiresAt)
@@ -242,7 +251,7 @@ func (p *Profiles) consent(row *source.ProfileRow) (snapshot.ConsentState, error
 			return c, inColumn("consent_expires_at", err)
 		}
 		c.Expires = expires.Unix()
-		if c.Expires < c.At {
+		if row.ConsentAt != "" && c.Expires < c.At {
 			return c, errExpires
 		}
 	}

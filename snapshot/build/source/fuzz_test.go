@@ -62,7 +62,7 @@ func FuzzProfiles(f *testing.F) {
 	for _, s := range []string{
 		"customer_id,email\nC-1,a@b.c\n", "\ufeffcustomer_id\r\nC-1\r\n", "customer_id,email\nC-1,\"a\nb\",x\n",
 		"customer_id,email\nC-1,\"a\nC-2,b\n", "customer_id\n\xff\n", "a;b\n", "", "\xff\xfe", "customer_id,customer_id\n",
-		"customer_id,\x1b[31m\nx,y\n", "mail,customer_id\n\"\"\"\",x\n",
+		"customer_id,\x1b[31m\nx,y\n", "customer_id,email\rX-1,secret@x.fr\rX-2,b@x.fr\r", "customer_id,\"a\nb\",c\x00\n", "mail,customer_id\n\"\"\"\",x\n",
 	} {
 		f.Add(s)
 	}
@@ -78,6 +78,15 @@ func FuzzProfiles(f *testing.F) {
 		if strings.Count(in, "\n")+1 < check.last {
 			t.Fatalf("line %d of a file of %d", check.last, strings.Count(in, "\n")+1)
 		}
+		// The same bytes after a good header that ends in CR alone: it is
+		// refused, and no report repeats them.
+		err = Profiles(strings.NewReader("customer_id,email\rC-1,"+secret+"@x.fr\r"+in), Options{
+			File: "p.csv", Bad: check.bad, Warn: func(w Warning) { check.noSecret(w.String()) },
+		}, func(*ProfileRow) error { return nil })
+		if err == nil {
+			t.Fatal("a header with CR in a name is read")
+		}
+		check.noSecret(err.Error())
 		// The same bytes as a row under a good header: no report repeats them.
 		under := "customer_id,email\nC-1," + secret + in + "\n" + in + secret + "\n"
 		err = Profiles(strings.NewReader(under), Options{

@@ -1,10 +1,12 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -21,6 +23,9 @@ func (f *file) readHeader(columns []column) error {
 	if err == io.EOF {
 		return fmt.Errorf("%s:1: the file is empty; it needs a header row", f.File)
 	}
+	if errors.Is(err, errLongRow) {
+		return fmt.Errorf("%s:1: the header is %w; %s", f.File, err, lineEndings)
+	}
 	if err != nil {
 		return fmt.Errorf("read the header of %s: %w", f.File, err)
 	}
@@ -32,11 +37,14 @@ func (f *file) readHeader(columns []column) error {
 	}
 	f.targets = make([]*string, len(record))
 	f.header = make([]string, len(record))
-	var unknown []string
+	var unknown []string // as warnings name them
 	places := make(map[string]int, len(columns))
 	for i, cell := range record {
 		if !utf8.ValidString(cell) {
 			return fmt.Errorf("%s:%d: column %d of the header is not UTF-8; save the file as UTF-8", f.File, line, i+1)
+		}
+		if strings.ContainsFunc(cell, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+			return fmt.Errorf("%s:%d: column %d of the header holds a control character; %s", f.File, line, i+1, lineEndings)
 		}
 		name := HeaderName(cell)
 		if ours, ok := rename[name]; ok {
@@ -45,7 +53,7 @@ func (f *file) readHeader(columns []column) error {
 		c := slices.IndexFunc(columns, func(c column) bool { return c.name == name })
 		if c < 0 {
 			f.header[i] = fmt.Sprint(i + 1)
-			unknown = append(unknown, name)
+			unknown = append(unknown, shownName(name, i))
 			continue
 		}
 		if before, ok := places[name]; ok {
@@ -80,6 +88,32 @@ func (f *file) checkRequired(line int, record []string, columns []column, places
 	return nil
 }
 
+// lineEndings is what to do about a header that takes rows with it.
+const lineEndings = "the line endings may be CR; save the file with LF or CR LF"
+
+// Limits of the name of an unknown column that is shown.
+const (
+	shownNameBytes  = 64
+	shownNameDigits = 5
+)
+
+// shownName is how warnings call an unknown column: by its name where that
+// looks like one, and otherwise, as it may be a value, by its place alone.
+func shownName(name string, at int) string {
+	digits := 0
+	odd := strings.ContainsFunc(name, func(r rune) bool {
+		if unicode.IsDigit(r) {
+			digits++
+			return false
+		}
+		return !unicode.IsLetter(r) && !strings.ContainsRune(" _.-", r)
+	})
+	if name == "" || odd || len(name) > shownNameBytes || digits > shownNameDigits {
+		return fmt.Sprintf("column %d", at+1)
+	}
+	return fmt.Sprintf("%q", name)
+}
+
 // warnUnknown names the columns that are ignored. It is called only where the
 // required columns are there, so that the names are a header's.
 func (f *file) warnUnknown(line int, unknown []string) {
@@ -91,7 +125,7 @@ func (f *file) warnUnknown(line int, unknown []string) {
 		more = fmt.Sprintf(" and %d more", n)
 		unknown = unknown[:shownColumns]
 	}
-	f.Warn(Warning{File: f.File, Line: line, Text: fmt.Sprintf("columns ignored: %q%s", unknown, more)})
+	f.Warn(Warning{File: f.File, Line: line, Text: "columns ignored: " + strings.Join(unknown, ", ") + more})
 }
 
 // warnUnused names the renamed columns that the file does not have: one config

@@ -43,7 +43,7 @@ func TestProfiles(t *testing.T) {
 		{
 			"unknown columns", "customer_id,Shoe Size,email,\nC-1,43,a@b.c,\n",
 			map[string]string{"mail": "email"},
-			"warn p.csv:1: columns ignored: [\"shoe size\" \"\"]\n" +
+			"warn p.csv:1: columns ignored: \"shoe size\", column 4\n" +
 				"warn p.csv:1: columns to rename that the file does not have: [\"mail\"]\n2 C-1|a@b.c|\n",
 		},
 		{
@@ -68,7 +68,7 @@ func TestProfiles(t *testing.T) {
 		},
 		{
 			"not UTF-8", "customer_id,x,email\nC-1,y,a\xff\nC-2,\xc3,a\nC-3,y,a\n", nil,
-			"warn p.csv:1: columns ignored: [\"x\"]\nbad p.csv:2: column email: not UTF-8\nbad p.csv:3: column 2: not UTF-8\n4 C-3|a|\n",
+			"warn p.csv:1: columns ignored: \"x\"\nbad p.csv:2: column email: not UTF-8\nbad p.csv:3: column 2: not UTF-8\n4 C-3|a|\n",
 		},
 	} {
 		got, err := readAll(c.in, c.columns)
@@ -85,6 +85,12 @@ func TestFileErrors(t *testing.T) {
 		{"only a mark", "\ufeff", "", "p.csv:1: the file is empty; it needs a header row"},
 		{"UTF-16", "\xff\xfec\x00", "", "p.csv:1: the file is UTF-16; save it as UTF-8"},
 		{"header not UTF-8", "customer_id,pr\xe9nom\n", "", "p.csv:1: column 2 of the header is not UTF-8; save the file as UTF-8"},
+		{"lone CR", "customer_id,email\rX-1,secret@x.fr\rX-2,b@x.fr\r", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
+		{"lone CR first", "customer_id\rX-1\rX-2\n", "", "p.csv:1: column 1 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
+		{"lone CR in a long file", "customer_id" + strings.Repeat("\rX-1", MaxRow/2), "", "p.csv:1: the header is over 1048576 bytes; the line endings may be CR; save the file with LF or CR LF"},
+		{"line feed in a name", "customer_id,\"a\nsecret@x.fr\"\n", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
+		{"NUL in a name", "customer_id,secret\x00\n", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
+		{"tabs", "customer_id\temail\nC-1\ta\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by "\t"; separate them by commas`},
 		{"header quote", "customer_id,a\"b\n", "", `read the header of p.csv: parse error on line 1, column 14: bare " in non-quoted-field`},
 		{"required column", "email,kind\na@b.c,customer\n", "", "p.csv:1: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
 		{"no header", "\njane@home.example,Jane\n", "", "p.csv:2: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
@@ -96,6 +102,22 @@ func TestFileErrors(t *testing.T) {
 		rows, err := readAll(c.in, nil)
 		if err == nil || err.Error() != c.want || rows != c.rows {
 			t.Errorf("%s: rows %q, error %v\nwant rows %q, error %s", c.name, rows, err, c.rows, c.want)
+		}
+	}
+}
+
+// Unknown columns are named only where the name cannot well be a value.
+func TestUnknownColumns(t *testing.T) {
+	for name, want := range map[string]string{
+		"Shoe size": `"shoe size"`, "prénom": `"prénom"`, "x_1.b-2": `"x_1.b-2"`, "q12345": `"q12345"`,
+		strings.Repeat("x", 64): `"` + strings.Repeat("x", 64) + `"`,
+		"q123456":               "column 2", "06 12 34 56 78": "column 2", "1980-01-05": "column 2", "٠١٢٣٤٥": "column 2",
+		"jane@home.example": "column 2", "a/b": "column 2", "a\tb": "column 2", "a\u2028b": "column 2", " ": "column 2",
+		strings.Repeat("x", 65): "column 2",
+	} {
+		got, err := readAll("customer_id,"+name+"\n", nil)
+		if want := "warn p.csv:1: columns ignored: " + want + "\n"; err != nil || got != want {
+			t.Errorf("%q: %q, error %v; want %q", name, got, err, want)
 		}
 	}
 }
