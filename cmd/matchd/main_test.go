@@ -210,3 +210,16 @@ func firstCustomer(t *testing.T, path string) string {
 	}
 	return rows[1][0]
 }
+
+// The README has figures, not a place for them.
+func TestReadmeHasResults(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(b), "\n## Measured\n")
+	results, _, _ := strings.Cut(rest, "\n## ")
+	if !ok || strings.Count(results, "\n|") < 8 || !strings.Contains(results, "bench lookup") {
+		t.Errorf("the README's results are %q", results)
+	}
+}
