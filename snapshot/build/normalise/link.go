@@ -89,5 +89,5 @@ func (l *Links) identifier(out *Link, text string) (Identifier, error) {
 	}
 	out.keys = keys
 	key := keys[start:len(keys):len(keys)]
-	return Identifier{Namespace: id, Key: key}, l.n.checkHash(id, key)
+	return Identifier{Namespace: id, Key: key}, l.n.checkValue(id, key)
 }

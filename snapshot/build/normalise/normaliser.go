@@ -1,6 +1,7 @@
 package normalise
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -95,12 +96,30 @@ func inColumn(name string, err error) error { return fmt.Errorf("column %s: %w",
 const emptySHA256 = "\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24" +
 	"\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55"
 
-var errEmptyHash = errors.New("the hash of an empty value")
+var (
+	errEmptyHash = errors.New("the hash of an empty value")
+	errRawEmail  = errors.New("an email address in clear: give its hash, or another id")
+	errRawPhone  = errors.New("a phone number in clear: give its hash, or another id")
+)
 
-// checkHash refuses the hash of nothing in a namespace of hashes.
-func (n *Normaliser) checkHash(id index.NamespaceID, key []byte) error {
-	if (id == n.email || id == n.phone) && string(n.ns.Value(id, key)) == emptySHA256 {
+// checkValue refuses the hash of nothing in a namespace of hashes, and an
+// email address or a phone number as the value of an exact one: it would stand
+// in the snapshot, and in answers, as it is.
+func (n *Normaliser) checkValue(id index.NamespaceID, key []byte) error {
+	value := n.ns.Value(id, key)
+	switch {
+	case (id == n.email || id == n.phone) && string(value) == emptySHA256:
 		return errEmptyHash
+	case n.ns.At(id).Compare != index.Exact:
+		return nil
+	case bytes.IndexByte(value, '@') > 0:
+		if _, err := EmailHash(string(value)); err == nil {
+			return errRawEmail
+		}
+	case value[0] == '+':
+		if _, err := PhoneHash(string(value), ""); err == nil {
+			return errRawPhone
+		}
 	}
 	return nil
 }
