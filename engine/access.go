@@ -98,8 +98,8 @@ type access struct {
 	asks    []bitset       // tenants that may be asked for, by namespace
 	persons index.Hasher   // makes the person ids of the client's id space
 
-	// What belongs to tenants that the client has no grant for: namespaces of
-	// customer ids, and the sources of those tenants' own files.
+	// What belongs to tenants whose identifiers the client may not list:
+	// namespaces of customer ids, and the sources of those tenants' own files.
 	foreignSpaces  bitset
 	foreignSources bitset
 }
@@ -121,12 +121,12 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 		persons: secret.Hasher("person/" + c.space()),
 	}
 	for id, n := range s.Namespaces.All() {
-		if c.foreign(n.Name) {
+		if c.foreign(n.Name, true) {
 			a.foreignSpaces.add(id)
 		}
 	}
 	for id, src := range s.Sources {
-		if c.foreign(src.Name) {
+		if c.foreign(src.Name, true) {
 			a.foreignSources.add(id)
 		}
 	}
@@ -144,7 +144,7 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 			}
 		}
 		for id, n := range s.Namespaces.All() {
-			if !c.foreign(n.Name) && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, n.Name)) {
+			if !c.foreign(n.Name, false) && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, n.Name)) {
 				t.sees.add(id)
 				a.asks[id].add(i)
 			}
@@ -176,8 +176,11 @@ func (c Client) unknown(s *snapshot.Snapshot) (out []string) {
 }
 
 // foreign reports whether a name, of a namespace of customer ids or of a
-// tenant's own source, is that of a tenant that the client has no grant for.
-func (c Client) foreign(name string) bool {
+// tenant's own source, is that of a tenant that the client has no grant for; or,
+// for listings, none to list identifiers.
+func (c Client) foreign(name string, listing bool) bool {
 	tenant, ok := strings.CutPrefix(name, index.CRMPrefix)
-	return ok && !slices.ContainsFunc(c.Grants, func(g Grant) bool { return g.Tenant == tenant })
+	return ok && !slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		return g.Tenant == tenant && (g.Identifiers || !listing)
+	})
 }

@@ -54,15 +54,21 @@ const (
 // caller may send it thousands of times.
 const MaxBatchBytes = 16 << 20
 
-// ErrTooLarge says that answers would take more than [MaxBatchBytes].
+// maxWork bounds the profiles looked at and the links walked for one call, all
+// together: denied profiles take no memory, and time all the same. It is a
+// fraction of a second.
+const maxWork = 1 << 23
+
+// ErrTooLarge says that answers would take more than [MaxBatchBytes], or more
+// time than any call may.
 var ErrTooLarge = errors.New("the answers are too large together: ask for fewer identifiers")
 
 // profileSize is about the size of a Profile, in bytes.
 const profileSize = int(unsafe.Sizeof(Profile{}))
 
-// full reports whether the answers have outgrown their bound.
+// full reports whether the answers have outgrown their bounds.
 func (b *Batch) full() bool {
-	return len(b.profiles)*profileSize+len(b.customers)+4*len(b.segments) > MaxBatchBytes
+	return b.paths.work > maxWork || len(b.profiles)*profileSize+len(b.customers)+4*len(b.segments) > MaxBatchBytes
 }
 
 // Bytes is how much memory the batch holds for its next use. Whoever pools
@@ -77,6 +83,7 @@ func (b *Batch) Reset() {
 	b.profiles = b.profiles[:0]
 	b.customers = b.customers[:0]
 	b.segments = b.segments[:0]
+	b.paths.work = 0
 }
 
 // Profiles returns the profiles of an answer, in order. They are valid until

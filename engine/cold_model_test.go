@@ -48,7 +48,7 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 	}
 	for id := range m.reach(q.id, now) {
 		if m.sees(c, tenant, m.ids[id].space) && !denied(id) {
-			if shown, ok := m.describe(c, id, now); ok {
+			if shown, ok := m.describe(c, id, now, denied); ok {
 				out.Identifiers = append(out.Identifiers, shown)
 			}
 		}
@@ -60,16 +60,16 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 // describe is the strongest fresh link of an identifier that the client may
 // know of. A customer id may be without; then its tenant says that it is there.
 // Anything else that only tenants without a grant know is not shown.
-func (m *model) describe(c engine.Client, id int, now time.Time) (listed, bool) {
+func (m *model) describe(c engine.Client, id int, now time.Time, denied func(id int) bool) (listed, bool) {
 	foreign := func(name string) bool {
 		tenant, own := strings.CutPrefix(name, "crm.")
-		return own && !slices.ContainsFunc(c.Grants, func(g engine.Grant) bool { return g.Tenant == tenant })
+		return own && !slices.ContainsFunc(c.Grants, func(g engine.Grant) bool { return g.Tenant == tenant && g.Identifiers })
 	}
 	out := listed{ID: m.text(id), Link: strength{snapshot.Authenticated, snapshot.Day(dayOf(m.asOf))}, Sources: []string{m.ids[id].space}}
 	some := false
 	for _, l := range m.links[m.ids[id].person] {
 		if l.a != id && l.b != id || !m.fresh(l, now) ||
-			foreign(m.sources[l.source].Name) || foreign(m.ids[l.a].space) || foreign(m.ids[l.b].space) {
+			foreign(m.sources[l.source].Name) || foreign(m.ids[l.a].space) || foreign(m.ids[l.b].space) || denied(l.a) || denied(l.b) {
 			continue
 		}
 		link := strength{l.method, l.last}
@@ -80,7 +80,7 @@ func (m *model) describe(c engine.Client, id int, now time.Time) (listed, bool) 
 			out.Sources = append(out.Sources, m.sources[l.source].Name)
 		}
 	}
-	return out, some || strings.HasPrefix(m.ids[id].space, "crm.")
+	return out, !foreign(m.ids[id].space) && (some || strings.HasPrefix(m.ids[id].space, "crm."))
 }
 
 func (h *harness) compareListings(t *testing.T, where string, s *engine.Session, m *model, c engine.Client, now time.Time) {

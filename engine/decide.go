@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/matchd/matchd/engine/privacy"
@@ -19,6 +20,7 @@ func (s *Session) decide(b *Batch, ns index.NamespaceID, r *snapshot.Record, at 
 	profiles := r.Profiles()
 	for ordinal := 0; profiles.Next(&b.profile); ordinal++ {
 		p := &b.profile
+		b.paths.work++
 		if !tenants.has(int(p.Tenant)) {
 			continue
 		}
@@ -149,28 +151,17 @@ func (b *Batch) merge(a Answer) Answer {
 		if !o.known || o.person != a.person {
 			continue
 		}
-		for _, p := range b.profiles[o.from:o.to] {
-			b.mergeProfile(from, p)
-		}
+		b.profiles = append(b.profiles, b.profiles[o.from:o.to]...)
 		if o.Matched() {
 			a.Reason, a.Person = Matched, o.Person
 		} else {
 			a.deny(privacy.Reason(o.Reason))
 		}
 	}
-	slices.SortFunc(b.profiles[from:], func(x, y Profile) int { return x.ordinal - y.ordinal })
+	merged := b.profiles[from:]
+	slices.SortFunc(merged, func(x, y Profile) int { return cmp.Or(x.ordinal-y.ordinal, x.Strength.Compare(y.Strength)) })
+	merged = slices.CompactFunc(merged, func(x, y Profile) bool { return x.ordinal == y.ordinal })
+	b.profiles = b.profiles[:from+len(merged)]
 	a.from, a.to = from, len(b.profiles)
 	return a
-}
-
-func (b *Batch) mergeProfile(from int, p Profile) {
-	for i := range b.profiles[from:] {
-		if have := &b.profiles[from+i]; have.ordinal == p.ordinal {
-			if p.Strength.Compare(have.Strength) < 0 {
-				have.Strength = p.Strength
-			}
-			return
-		}
-	}
-	b.profiles = append(b.profiles, p)
 }

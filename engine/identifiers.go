@@ -33,8 +33,9 @@ type Listing struct {
 // that is not there, the reason is Unknown. Only identifiers that a path of
 // fresh links joins to the customer are listed, and those of the namespaces
 // granted for the tenant; the customer's consent must hold. Left out are
-// customer ids whose own profile has no consent, and what only the files of
-// tenants without a grant know: their sources are not named.
+// customers whose own profile has no consent, with what only they link, and
+// what only the files of tenants know whose identifiers the client may not
+// list: their sources are not named.
 func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) {
 	out.Reason = Unknown
 	err = snapshot.Guard(func() (err error) {
@@ -77,14 +78,16 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	out := Listing{Reason: Matched, Person: shownID(s.access.persons, f.record.ID)}
 	var paths pathFinder
 	paths.reset(&f.record, s.gen.Snapshot, s.oldest)
+	links := s.strongestLinks(cold, &paths, hidden)
 	for i, id := range cold.Identifiers {
-		if !s.access.tenants[ti].sees.has(int(id.Namespace)) || hidden[uint32(i)] {
+		ns := int(id.Namespace)
+		if !s.access.tenants[ti].sees.has(ns) || s.access.foreignSpaces.has(ns) || hidden[uint32(i)] {
 			continue
 		}
 		if _, ok := paths.strongest(f.at, i); !ok {
 			continue
 		}
-		if id, ok := s.describe(cold, &paths, i); ok {
+		if id, ok := s.describe(cold, &paths, i, links[i]); ok {
 			out.Identifiers = append(out.Identifiers, id)
 		}
 	}
@@ -95,32 +98,45 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	return out, nil
 }
 
-// describe names identifier i and its strongest fresh link among those that
-// the client may know of. A customer id may be without one: its tenant says
-// that it is there. Another identifier without one is not shown.
-func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i int) (Identifier, bool) {
-	id := cold.Identifiers[i]
-	out := Identifier{
-		ID:     string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)),
-		Method: paths.self.Method, Seen: paths.self.Seen, Source: s.gen.Namespaces.At(id.Namespace).Name,
-	}
-	linked := false
-	for _, k := range cold.Links {
+// strongestLinks returns, for each identifier, the place of its strongest fresh
+// link that the client may know of, or -1. Links to customers in hidden are not
+// among those.
+func (s *Session) strongestLinks(cold *snapshot.ColdPerson, paths *pathFinder, hidden map[uint32]bool) []int {
+	best := slices.Repeat([]int{-1}, len(cold.Identifiers))
+	for at, k := range cold.Links {
+		if paths.aged(int(k.A), int(k.B), k.Last) || hidden[k.A] || hidden[k.B] || s.foreign(cold, k) {
+			continue
+		}
 		link := snapshot.Strength{Method: k.Method, Seen: k.Last}
-		if int(k.A) != i && int(k.B) != i || paths.aged(int(k.A), int(k.B), k.Last) || s.foreign(cold, k) {
-			continue
+		for _, i := range [...]uint32{k.A, k.B} {
+			if have := best[i]; have < 0 || link.Compare(snapshot.Strength{Method: cold.Links[have].Method, Seen: cold.Links[have].Last}) < 0 {
+				best[i] = at
+			}
 		}
-		if linked && link.Compare(snapshot.Strength{Method: out.Method, Seen: out.Seen}) >= 0 {
-			continue
-		}
-		linked = true
-		out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
 	}
-	return out, linked || strings.HasPrefix(out.ID, index.CRMPrefix)
+	return best
 }
 
-// foreign reports whether a link is from the file of a tenant that the client
-// has no grant for, or leads to a customer of one.
+// describe names identifier i and its strongest link, or -1. A customer id may
+// be without one: its tenant says that it is there. Another identifier without
+// one is not shown.
+func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i, link int) (Identifier, bool) {
+	id := cold.Identifiers[i]
+	space := s.gen.Namespaces.At(id.Namespace).Name
+	out := Identifier{
+		ID:     string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)),
+		Method: paths.self.Method, Seen: paths.self.Seen, Source: space,
+	}
+	if link < 0 {
+		return out, strings.HasPrefix(space, index.CRMPrefix)
+	}
+	k := cold.Links[link]
+	out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
+	return out, true
+}
+
+// foreign reports whether a link is from the file of a tenant whose identifiers
+// the client may not list, or leads to a customer of one.
 func (s *Session) foreign(cold *snapshot.ColdPerson, k snapshot.Link) bool {
 	return s.access.foreignSources.has(int(k.Source)) ||
 		s.access.foreignSpaces.has(int(cold.Identifiers[k.A].Namespace)) ||

@@ -86,3 +86,72 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	ok(t, s.Match(&b, [][]byte{hub}))
 }
+
+// Customers without consent take no room in an answer, and time all the same:
+// a call that would look at too many of them ends.
+func TestWorkIsBounded(t *testing.T) {
+	p := story()
+	day := snapshot.Day(dayOf(storyTime))
+	email := len(p.ids)
+	p.ids = append(p.ids, poolID{"email_sha256", strings.Repeat("\x01\x23", 16), 2})
+	// The cookie's link to the inbox that they all share has aged out, and a
+	// spare has taken over, so that paths go around it.
+	p.links = append(
+		p.links,
+		poolLink{6, email, snapshot.Authenticated, 0, day, day},
+		poolLink{7, email, snapshot.Authenticated, 0, day - 600, day - 600},
+	)
+	for i := range 2000 {
+		id := len(p.ids)
+		p.ids = append(p.ids, poolID{"crm.acme", fmt.Sprintf("N-%d", i), 2})
+		p.links = append(p.links, poolLink{email, id, snapshot.Authenticated, 0, day, day})
+		p.profiles = append(p.profiles, poolProfile{id: id, tenant: 0})
+	}
+	e, _, _ := open(t, p, engine.Client{Name: "client", Grants: []engine.Grant{grant("acme")}})
+	s := begin(t, e, "client")
+	defer s.End()
+	var b engine.Batch
+	shared := []byte("cookie.a:carl's")
+	ok(t, s.Match(&b, [][]byte{shared}))
+	if a := &b.Answers[0]; a.Reason != engine.NoConsent {
+		t.Fatalf("one alone is answered %q", a.Reason)
+	}
+	many := make([][]byte, 5000)
+	for i := range many {
+		many[i] = shared
+	}
+	if err := s.Match(&b, many); !errors.Is(err, engine.ErrTooLarge) || len(b.Answers) != 0 {
+		t.Errorf("%d answers, %v", len(b.Answers), err)
+	}
+	ok(t, s.Match(&b, [][]byte{shared})) // and the batch is good for the next call
+}
+
+// What only a customer without consent has is not listed for one who shares a
+// cookie with her.
+func TestListingLeavesOutWhatTheDeniedHave(t *testing.T) {
+	p := story()
+	day := snapshot.Day(dayOf(storyTime))
+	eve := len(p.ids)
+	p.ids = append(p.ids, poolID{"crm.acme", "eve", 0}, poolID{"phone_sha256", strings.Repeat("\x45\x67", 16), 0})
+	p.links = append(
+		p.links,
+		poolLink{2, eve, snapshot.Authenticated, 0, day, day},
+		poolLink{eve, eve + 1, snapshot.Authenticated, 3, day, day},
+	)
+	p.profiles = append(p.profiles, poolProfile{id: eve, tenant: 0})
+	g := grant("acme")
+	g.Identifiers = true
+	e, _, _ := open(t, p, engine.Client{Name: "client", Grants: []engine.Grant{g, grant("bolt")}})
+	s := begin(t, e, "client")
+	defer s.End()
+	l, err := s.Identifiers("acme", "ann")
+	ok(t, err)
+	var ids []string
+	for _, id := range l.Identifiers {
+		ids = append(ids, id.ID)
+	}
+	// bolt is granted, and listing its identifiers is not.
+	if got := strings.Join(ids, " "); got != "cookie.a:ann's cookie.b:ann's crm.acme:ann" {
+		t.Errorf("ann's listing is %s", got)
+	}
+}

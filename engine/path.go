@@ -14,9 +14,20 @@ type pathFinder struct {
 	oldest  snapshot.Day
 	self    snapshot.Strength // of the path of no links
 	damaged bool              // the record's tree makes no sense
+	work    int               // steps taken since the batch was emptied
 
-	edges []pathEdge // scratch of around
-	sets  []int32
+	// What prepare found for one start; scratch otherwise.
+	start   int                 // or -1
+	best    []snapshot.Strength // by place, of the strongest path from start
+	reached []bool              // by place
+	edges   []pathEdge
+	sets    []pathSet
+}
+
+// pathSet is a place in a union-find structure whose sets can be listed.
+type pathSet struct {
+	parent     int32
+	next, last int32 // the next place of the set, or -1; at its root, the last one
 }
 
 type pathEdge struct {
@@ -25,7 +36,7 @@ type pathEdge struct {
 }
 
 func (f *pathFinder) reset(r *snapshot.Record, s *snapshot.Snapshot, oldest snapshot.Day) {
-	f.r, f.s, f.oldest, f.damaged = r, s, oldest, false
+	f.r, f.s, f.oldest, f.damaged, f.start = r, s, oldest, false, -1
 	f.self.Seen, _ = snapshot.DayOf(s.AsOf)
 }
 
@@ -44,7 +55,10 @@ func (f *pathFinder) strongest(from, to int) (snapshot.Strength, bool) {
 	if f.r.Spares() == 0 {
 		return weakest, false
 	}
-	return f.around(from, to)
+	if f.start != from && !f.prepare(from) {
+		return f.self, false
+	}
+	return f.best[to], f.reached[to]
 }
 
 // along walks the tree of strongest links. Where all links on the way are
@@ -52,6 +66,7 @@ func (f *pathFinder) strongest(from, to int) (snapshot.Strength, bool) {
 func (f *pathFinder) along(from, to int) (weakest snapshot.Strength, fresh bool) {
 	weakest = f.self // no link is stronger
 	for from != to {
+		f.work++
 		if from < to {
 			from, to = to, from
 		}
@@ -85,9 +100,50 @@ func (f *pathFinder) tracer(i int) bool {
 	return f.s.Tracer(ns)
 }
 
-// around looks for a path over the fresh links of the tree and the spares: it
-// joins them, strongest first, until the two places are connected.
-func (f *pathFinder) around(from, to int) (snapshot.Strength, bool) {
+// prepare finds the strongest paths from one place to all others over the
+// fresh links of the tree and the spares, in one pass: it joins what links
+// connect, strongest first, so that the link that joins a place to the start
+// is the weakest of its strongest path. It reports false where the record is
+// damaged.
+func (f *pathFinder) prepare(from int) bool {
+	f.collect()
+	if f.damaged {
+		return false
+	}
+	slices.SortFunc(f.edges, func(x, y pathEdge) int { return x.Compare(y.Strength) })
+	f.sets, f.best, f.reached = f.sets[:0], f.best[:0], f.reached[:0]
+	for i := range int32(f.r.Len()) {
+		f.sets = append(f.sets, pathSet{parent: i, next: -1, last: i})
+		f.best, f.reached = append(f.best, f.self), append(f.reached, false)
+	}
+	f.work += len(f.edges) + len(f.sets)
+	for _, e := range f.edges {
+		a, b := f.find(e.a), f.find(e.b)
+		if a == b {
+			continue
+		}
+		if start := f.find(int32(from)); a == start {
+			f.reach(b, e.Strength)
+		} else if b == start {
+			f.reach(a, e.Strength)
+		}
+		f.sets[f.sets[a].last].next, f.sets[a].last = b, f.sets[b].last
+		f.sets[b].parent = a
+	}
+	f.start = from
+	return true
+}
+
+// reach notes that the strongest paths to all places of a set end with a link
+// of this strength, or a stronger one.
+func (f *pathFinder) reach(set int32, link snapshot.Strength) {
+	for i := set; i >= 0; i = f.sets[i].next {
+		f.best[i], f.reached[i] = link, true
+	}
+}
+
+// collect gathers the fresh links of the tree, and the spares.
+func (f *pathFinder) collect() {
 	f.edges = f.edges[:0]
 	for i := 1; i < f.r.Len(); i++ {
 		n := f.r.Node(i)
@@ -97,25 +153,10 @@ func (f *pathFinder) around(from, to int) (snapshot.Strength, bool) {
 		p := f.r.Spare(i)
 		if int(p.B) >= f.r.Len() || p.A >= p.B {
 			f.damaged = true
-			return f.self, false
+			return
 		}
 		f.add(int(p.A), int(p.B), snapshot.Strength{Method: p.Method, Seen: p.Seen})
 	}
-	if f.damaged {
-		return f.self, false
-	}
-	slices.SortFunc(f.edges, func(x, y pathEdge) int { return x.Compare(y.Strength) })
-	f.sets = f.sets[:0]
-	for i := range f.r.Len() {
-		f.sets = append(f.sets, int32(i))
-	}
-	for _, e := range f.edges {
-		f.sets[f.find(e.a)] = f.find(e.b)
-		if f.find(int32(from)) == f.find(int32(to)) {
-			return e.Strength, true // the edges come strongest first
-		}
-	}
-	return f.self, false
 }
 
 func (f *pathFinder) add(a, b int, link snapshot.Strength) {
@@ -129,9 +170,9 @@ func (f *pathFinder) add(a, b int, link snapshot.Strength) {
 }
 
 func (f *pathFinder) find(i int32) int32 {
-	for f.sets[i] != i {
-		f.sets[i] = f.sets[f.sets[i]]
-		i = f.sets[i]
+	for f.sets[i].parent != i {
+		f.sets[i].parent = f.sets[f.sets[i].parent].parent
+		i = f.sets[i].parent
 	}
 	return i
 }

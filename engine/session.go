@@ -92,6 +92,9 @@ func (s *Session) oneByOne(b *Batch, ids [][]byte) {
 			b.cut(before)
 			b.Answers = append(b.Answers, Answer{Reason: Unknown, fault: true})
 		}
+		if b.full() {
+			return // nobody will see these answers
+		}
 	}
 }
 

@@ -131,8 +131,14 @@ func (d *Draft) Prune(keep int) ([]string, error) {
 		return nil, err
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == cur.Name })
-	if i := slices.Index(names, d.before); i >= 0 {
-		names = append(slices.Delete(names, i, i+1), d.before)
+	before := d.before
+	if before == cur.Name && len(names) > 0 {
+		// The same was published before, by a build that may have been killed
+		// just then: what it replaced is most likely the last one written.
+		before = slices.MaxFunc(names, func(a, b string) int { return s.written(a).Compare(s.written(b)) })
+	}
+	if i := slices.Index(names, before); i >= 0 {
+		names = append(slices.Delete(names, i, i+1), before)
 	}
 	old := names[:max(0, len(names)-max(keep-1, 0))]
 	for _, n := range old {

@@ -46,12 +46,18 @@ type Snapshot struct {
 // checksums. hash, if not nil, is the SHA-256 that the manifest must have.
 // Errors wrap [ErrCorrupt], [ErrVersion] or those of the file system.
 func Open(dir string, hash HexBytes, m Memory) (*Snapshot, error) {
-	return open(hash, m, func(name string) (*file, error) { return openFile(dir, name) })
+	return openDir(dir, hash, m, "")
+}
+
+// openDir is [Open] for a snapshot that must be made with the key keyID names,
+// unless that is empty. It looks before it reads all the rest.
+func openDir(dir string, hash HexBytes, m Memory, keyID string) (*Snapshot, error) {
+	return open(hash, m, keyID, func(name string) (*file, error) { return openFile(dir, name) })
 }
 
 // OpenBytes is [Open] for files that lie in memory, by name.
 func OpenBytes(files map[string][]byte, hash HexBytes) (*Snapshot, error) {
-	return open(hash, Map, func(name string) (*file, error) {
+	return open(hash, Map, "", func(name string) (*file, error) {
 		data, ok := files[name]
 		if !ok {
 			return nil, corrupt(name, "file", -1, "the file is missing")
@@ -60,7 +66,7 @@ func OpenBytes(files map[string][]byte, hash HexBytes) (*Snapshot, error) {
 	})
 }
 
-func open(hash HexBytes, m Memory, openFile func(name string) (*file, error)) (_ *Snapshot, err error) {
+func open(hash HexBytes, m Memory, keyID string, openFile func(name string) (*file, error)) (_ *Snapshot, err error) {
 	if m != Map && m != Copy {
 		return nil, fmt.Errorf("memory %q is neither %q nor %q", m, Map, Copy)
 	}
@@ -75,6 +81,9 @@ func open(hash HexBytes, m Memory, openFile func(name string) (*file, error)) (_
 	}
 	if err := s.openManifest(hash); err != nil {
 		return nil, err
+	}
+	if keyID != "" && s.KeyID != keyID {
+		return nil, fmt.Errorf("it was made with key %s and the store has key %s: put the right one into %s", s.KeyID, keyID, secretName)
 	}
 	if err := s.openFiles(m, openFile); err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -213,17 +212,12 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap, err := Open(s.path(snapshotsName, c.Name), c.Manifest, m)
+	snap, err := openDir(s.path(snapshotsName, c.Name), c.Manifest, m, secret.ID())
+	if err == nil && snap.Name() != c.Name {
+		err = errors.Join(fmt.Errorf("what is in its folder is %s", snap.Name()), snap.Close())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot %s: %w", c.Name, err)
-	}
-	if snap.Name() != c.Name {
-		err = fmt.Errorf("open snapshot %s: what is in its folder is %s", c.Name, snap.Name())
-	} else if snap.KeyID != secret.ID() {
-		err = fmt.Errorf("open snapshot %s: it was made with key %s and the store has key %s: put the right one into %s", c.Name, snap.KeyID, secret.ID(), secretName)
-	}
-	if err != nil {
-		return nil, errors.Join(err, snap.Close())
 	}
 	return snap, nil
 }
@@ -235,14 +229,24 @@ func (s *Store) Snapshots() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	written := map[string]time.Time{}
+	var names []string
 	for _, e := range list {
-		if info, err := e.Info(); err == nil && snapshotName.MatchString(e.Name()) {
-			written[e.Name()] = info.ModTime()
+		if snapshotName.MatchString(e.Name()) {
+			names = append(names, e.Name())
 		}
 	}
 	const asOf = len("20060102T150405Z")
-	return slices.SortedFunc(maps.Keys(written), func(a, b string) int {
-		return cmp.Or(strings.Compare(a[:asOf], b[:asOf]), written[a].Compare(written[b]), strings.Compare(a, b))
-	}), nil
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(strings.Compare(a[:asOf], b[:asOf]), s.written(a).Compare(s.written(b)), strings.Compare(a, b))
+	})
+	return names, nil
+}
+
+// written is when a snapshot's last file was made; zero where it is not there.
+func (s *Store) written(name string) time.Time {
+	info, err := os.Stat(s.path(snapshotsName, name))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }

@@ -17,7 +17,13 @@ func TestContactDataInClearIsRefused(t *testing.T) {
 		{"C-123", nil},
 		{"jane@example.com", errRawEmail},
 		{" Jane.Doe+x@Gmail.COM ", errRawEmail},
+		{"mailto:jane@example.com", errRawEmail},
+		{"<jack@example.com>", errRawEmail},
+		{"jim%40example.com", errRawEmail},
+		{"id of jo@mail.example.org, 2", errRawEmail},
 		{"user@host", nil}, // no address: its domain has no dot
+		{"tel:+33612345677", errRawPhone},
+		{"(+33)612345678", errRawPhone},
 		{"@handle", nil},
 		{"+33612345678", errRawPhone},
 		{"+33 6 12 34 56 78", errRawPhone},
@@ -29,6 +35,12 @@ func TestContactDataInClearIsRefused(t *testing.T) {
 		err := p.Normalise(&source.ProfileRow{CustomerID: strings.TrimSpace(c.value)}, &profile)
 		if (err == nil) != (c.why == nil) || c.why != nil && !strings.Contains(err.Error(), c.why.Error()) {
 			t.Errorf("customer id %q: %v, want %v", c.value, err, c.why)
+		}
+		if !strings.Contains(c.value, "|") {
+			err = p.Normalise(&source.ProfileRow{CustomerID: "C-1", Segments: "vip|" + c.value}, &profile)
+			if (err == nil) != (c.why == nil) || err != nil && strings.Contains(err.Error(), strings.TrimSpace(c.value)) {
+				t.Errorf("segment %q: %v, want %v", c.value, err, c.why)
+			}
 		}
 		_, l := newLinks(t, 0)
 		var link Link

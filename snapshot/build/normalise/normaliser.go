@@ -1,10 +1,11 @@
 package normalise
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/matchd/matchd/index"
@@ -102,22 +103,40 @@ var (
 	errRawPhone  = errors.New("a phone number in clear: give its hash, or another id")
 )
 
-// checkValue refuses the hash of nothing in a namespace of hashes, and an
-// email address or a phone number as the value of an exact one: it would stand
-// in the snapshot, and in answers, as it is.
+// checkValue refuses the hash of nothing in a namespace of hashes, and contact
+// data in clear in an exact one: it would stand in the snapshot, and in
+// answers, as it is.
 func (n *Normaliser) checkValue(id index.NamespaceID, key []byte) error {
 	value := n.ns.Value(id, key)
-	switch {
-	case (id == n.email || id == n.phone) && string(value) == emptySHA256:
+	if (id == n.email || id == n.phone) && string(value) == emptySHA256 {
 		return errEmptyHash
-	case n.ns.At(id).Compare != index.Exact:
+	}
+	if n.ns.At(id).Compare != index.Exact {
 		return nil
-	case bytes.IndexByte(value, '@') > 0:
-		if _, err := EmailHash(string(value)); err == nil {
-			return errRawEmail
-		}
-	case value[0] == '+':
-		if _, err := PhoneHash(string(value), ""); err == nil {
+	}
+	return inClear(value)
+}
+
+// emailInside finds an email address within a text.
+var emailInside = regexp.MustCompile(`[^\s@<>()"]+(@|%40)[^\s@<>()"]+\.\pL{2,}`)
+
+// inClear refuses a text that holds an email address, or is a phone number with
+// a plus before it. Bare digits may be any number and pass.
+func inClear[T string | []byte](text T) error {
+	suspect := false
+	for i := range len(text) {
+		suspect = suspect || text[i] == '@' || text[i] == '%' || text[i] == '+'
+	}
+	if !suspect {
+		return nil
+	}
+	s := string(text)
+	if emailInside.MatchString(s) {
+		return errRawEmail
+	}
+	phone := strings.TrimLeft(strings.TrimPrefix(s, "tel:"), "( ")
+	if strings.HasPrefix(phone, "+") {
+		if _, err := PhoneHash(phone, ""); err == nil {
 			return errRawPhone
 		}
 	}

@@ -220,6 +220,9 @@ func appendSegments(dst []string, s string) ([]string, error) {
 		if len(code) > MaxSegment || strings.ContainsFunc(code, unicode.IsControl) {
 			return dst, errSegment
 		}
+		if err := inClear(code); err != nil {
+			return dst, inColumn("segments", err)
+		}
 		dst = append(dst, code)
 	}
 	slices.Sort(dst)
