@@ -98,23 +98,16 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 	return out, err
 }
 
-func (r *LookupResult) measureSizes(store *snapshot.Store) (err error) {
-	cur, err := store.Current()
-	if err != nil {
+func (r *LookupResult) measureSizes(store *snapshot.Store) error {
+	return store.WithCurrent(snapshot.Map, func(s *snapshot.Snapshot) error {
+		in, err := s.Inspect(1)
+		r.Sizes = map[string]int{}
+		for _, sec := range in.Sections {
+			r.Sizes[sec.Tag] = int(sec.Bytes)
+		}
+		r.Index = float64(r.Sizes["filter"]+r.Sizes["table"]) / float64(s.Counts.Identifiers)
 		return err
-	}
-	s, err := store.Open(cur, snapshot.Map)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	in, err := s.Inspect(1)
-	r.Sizes = map[string]int{}
-	for _, sec := range in.Sections {
-		r.Sizes[sec.Tag] = int(sec.Bytes)
-	}
-	r.Index = float64(r.Sizes["filter"]+r.Sizes["table"]) / float64(s.Counts.Identifiers)
-	return err
+	})
 }
 
 // probes are identifiers as texts, in one buffer.

@@ -222,6 +222,20 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 	return snap, nil
 }
 
+// WithCurrent opens the current snapshot, calls f with it, and closes it.
+func (s *Store) WithCurrent(m Memory, f func(*Snapshot) error) (err error) {
+	cur, err := s.Current()
+	if err != nil {
+		return err
+	}
+	snap, err := s.Open(cur, m)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	return f(snap)
+}
+
 // Snapshots lists the snapshots in the store by the time that they are of, and
 // those of one time by when they were written; the oldest first.
 func (s *Store) Snapshots() ([]string, error) {

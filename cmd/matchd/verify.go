@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,19 +38,10 @@ first damage is told with file, section and 64 KiB chunk, and the exit code is 1
 }
 
 // withCurrent calls f with the current snapshot of the store in dir.
-func withCurrent(dir string, f func(*snapshot.Store, *snapshot.Snapshot) error) (err error) {
+func withCurrent(dir string, f func(*snapshot.Store, *snapshot.Snapshot) error) error {
 	store, err := snapshot.OpenStore(dir)
 	if err != nil {
 		return err
 	}
-	cur, err := store.Current()
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(cur, snapshot.Map)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(store, s)
+	return store.WithCurrent(snapshot.Map, func(s *snapshot.Snapshot) error { return f(store, s) })
 }
