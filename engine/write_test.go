@@ -13,7 +13,7 @@ import (
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
-	"github.com/matchd/matchd/snapshot/build/resolve"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // noSync is the machine's file system without its syncs, which take most of

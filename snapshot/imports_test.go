@@ -23,9 +23,10 @@ var importRules = map[string][]string{
 	"index":            {},
 	"snapshot":         {"index"},
 	"snapshot/faultfs": {"snapshot"}, // for tests
-	"snapshot/build":   {"index", "snapshot", "snapshot/build/..."},
+	"snapshot/resolve": {"index", "snapshot"},
+	"snapshot/build":   {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
 	"engine":           {"index", "snapshot", "engine/overlay", "engine/privacy"},
-	"engine/overlay":   {"index", "snapshot", "engine/privacy"},
+	"engine/overlay":   {"index", "snapshot", "snapshot/resolve", "engine/privacy"},
 	"engine/privacy":   {"index", "snapshot"},
 	"engine/openrtb":   {"index", "snapshot", "engine/privacy"},
 	"engine/server":    {"index", "snapshot", "engine", "engine/..."},
@@ -129,7 +130,7 @@ func TestImports(t *testing.T) {
 			t.Errorf("%s: package %s imports %s, and may import %q alone", file, pkg, imported, rule)
 		}
 	})
-	for _, pkg := range []string{"index", "snapshot", "snapshot/build", "snapshot/build/resolve", "engine", "bench/gen", "cmd/matchd"} {
+	for _, pkg := range []string{"index", "snapshot", "snapshot/build", "snapshot/resolve", "engine", "bench/gen", "cmd/matchd"} {
 		if files[pkg] == 0 {
 			t.Errorf("no file of package %s was found", pkg)
 		}
@@ -149,8 +150,8 @@ func TestImportRules(t *testing.T) {
 		{"snapshot", "index", true},
 		{"snapshot", "snapshot/build", false},
 		{"snapshot", "engine", false},
-		{"snapshot/build", "snapshot/build/resolve", true},
-		{"snapshot/build/resolve", "snapshot", true},
+		{"snapshot/build", "snapshot/resolve", true},
+		{"snapshot/resolve", "snapshot", true},
 		{"snapshot/build", "engine", false},
 		{"snapshot/build", "bench/gen", false},
 		{"engine", "snapshot", true},

@@ -11,7 +11,7 @@ import (
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
-	"github.com/matchd/matchd/snapshot/build/resolve"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // persons is the graph cut into persons: connected sets of identifiers.

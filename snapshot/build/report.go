@@ -2,7 +2,7 @@ package build
 
 import (
 	"github.com/matchd/matchd/snapshot"
-	"github.com/matchd/matchd/snapshot/build/resolve"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // Report says what went into a build and what came out.
