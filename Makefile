@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test bench lint build
+.PHONY: demo test bench bench-build lint build
 
 demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -11,6 +11,9 @@ test: ## all tests, without the race detector
 bench: ## lookups beside a Go map and the machine's limit, 1 and 10 million ids
 	$(GO) run ./cmd/matchd bench lookup --ids 1000000
 	$(GO) run ./cmd/matchd bench lookup --ids 10000000
+
+bench-build: build ## builds beside sort and as they grow to 100 million ids, an hour at most; needs 50 GB of disk
+	bin/matchd bench build --out bench/results/build.md
 
 lint:
 	$(GO) vet ./...

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -121,33 +118,14 @@ func (w *world) publish(ctx context.Context, dir string) (_ *snapshot.Store, err
 		return nil, err
 	}
 	hasher := snapshot.IdentifierHasher(secret)
-	err = each(ctx, shards, func(i int) error { return out.WriteRecords(i, w.shard(dicts.Namespaces, hasher, i, shards)) })
-	if err != nil {
-		return nil, err
-	}
-	if err := each(ctx, shards, out.WriteIndex); err != nil {
-		return nil, err
-	}
-	manifest, hash, err := out.Finish()
+	manifest, hash, err := out.WriteAll(ctx, func(shard int) iter.Seq[*snapshot.Person] {
+		return w.shard(dicts.Namespaces, hasher, shard, shards)
+	})
 	if err != nil {
 		return nil, err
 	}
 	_, err = draft.Publish(manifest, hash)
 	return store, err
-}
-
-func each(ctx context.Context, n int, f func(int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return f(i)
-		})
-	}
-	return g.Wait()
 }
 
 // personID spreads persons evenly over all ids, in order.

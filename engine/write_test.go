@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,19 +70,15 @@ func publish(t testing.TB, store *snapshot.Store, c contents) snapshot.Current {
 	defer func() { ok(t, draft.Close()) }()
 	w := must(snapshot.NewWriter(noSync{}, draft.Dir(), c.meta, c.dicts))(t)
 	slices.SortFunc(c.persons, func(a, b *snapshot.Person) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	for shard := range c.meta.RecordShards {
-		ok(t, w.WriteRecords(shard, func(yield func(*snapshot.Person) bool) {
+	m, hash, err := w.WriteAll(t.Context(), func(shard int) iter.Seq[*snapshot.Person] {
+		return func(yield func(*snapshot.Person) bool) {
 			for _, p := range c.persons {
 				if snapshot.RecordShard(p.ID, c.meta.RecordShards) == shard && !yield(p) {
 					return
 				}
 			}
-		}))
-	}
-	for shard := range c.meta.IndexShards {
-		ok(t, w.WriteIndex(shard))
-	}
-	m, hash, err := w.Finish()
+		}
+	})
 	ok(t, err)
 	return must(draft.Publish(m, hash))(t)
 }

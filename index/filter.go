@@ -50,12 +50,13 @@ func filterOf(words []uint64) *Filter {
 func BuildFilter(entries []Entry) []byte {
 	lines := min(max(1, (len(entries)*filterBitsPerID+511)/512), 1<<filterLineBits)
 	words := make([]uint64, lines*wordsPerLine)
-	f := filterOf(words)
-	var at [filterProbes]uint64
 	for i := range entries {
-		f.locate(entries[i].Hash, &at)
-		for _, bit := range at {
-			f.bloom.BitSet().Set(uint(bit))
+		h := entries[i].Hash
+		line := words[filterLine(h, uint64(lines))*wordsPerLine:][:wordsPerLine]
+		for range filterProbes {
+			bit := h.Lo & (1<<filterLineShift - 1)
+			line[bit/64] |= 1 << (bit % 64) // as BitSet.Set does
+			h.Lo >>= filterLineShift
 		}
 	}
 	return bytesOf(words)

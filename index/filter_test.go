@@ -55,6 +55,25 @@ func TestFilterDoesNotDependOnOrder(t *testing.T) {
 	}
 }
 
+// The bits are those that bloom/v3 sets at the filter's locations.
+func TestFilterIsABloomFilter(t *testing.T) {
+	for _, n := range []int{1, 500, 20_000} {
+		entries := randomEntries(rand.New(rand.NewPCG(8, uint64(n))), n)
+		got := BuildFilter(entries)
+		f := filterOf(make([]uint64, len(got)/8))
+		var at [filterProbes]uint64
+		for i := range entries {
+			f.locate(entries[i].Hash, &at)
+			for _, bit := range at {
+				f.bloom.BitSet().Set(uint(bit))
+			}
+		}
+		if !bytes.Equal(got, bytesOf(f.words)) {
+			t.Errorf("%d identifiers: other bits than bloom/v3's", n)
+		}
+	}
+}
+
 func TestOpenFilterRefuses(t *testing.T) {
 	for _, b := range [][]byte{nil, make([]byte, 63), make([]byte, 65), make([]byte, 73)[9:]} {
 		if _, err := OpenFilter(b); err == nil {

@@ -1,6 +1,9 @@
 package index
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // MaxShardBits is the largest number of bits that choose a shard.
 const MaxShardBits = 12
@@ -42,10 +45,7 @@ func impliedBits(shardBits int, lines uint64, displacement uint32) int {
 // AppendConfirm appends what a record holds to confirm h: Lo, little-endian,
 // and the low byte of Hi.
 func AppendConfirm(dst []byte, h Hash) []byte {
-	for i := range 8 {
-		dst = append(dst, byte(h.Lo>>(8*i)))
-	}
-	return append(dst, byte(h.Hi))
+	return append(binary.LittleEndian.AppendUint64(dst, h.Lo), byte(h.Hi))
 }
 
 // Confirm returns the place of h in confirms, the concatenation of what

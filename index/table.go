@@ -145,30 +145,81 @@ type TableStats struct {
 	Spilled int // lines whose entries go on in the next one
 }
 
-// Check reads the whole table and checks every line's header and padding.
-func (t *Table) Check() (TableStats, error) {
+// Check reads the whole table of a shard and checks that it is as [BuildTable]
+// lays its entries out, so that each is found. It calls each, if not nil, with
+// all that an entry tells of an identifier: Hi but for its low byte, which the
+// record confirms, and the address.
+func (t *Table) Check(shard int, each func(hi, addr uint64)) (TableStats, error) {
 	s := TableStats{Lines: int(t.lines)}
+	at, last, spilled := placer{p: t.params}, uint64(0), false
 	for i := range t.lines {
 		line := t.words[i*wordsPerLine:][:wordsPerLine]
-		header := line[LineEntries] >> headerShift
-		n := int(header & headerCount)
-		if header&^(headerCount|headerMore) != 0 {
-			return s, fmt.Errorf("table: line %d: unknown bits in its header %#02x", i, header)
+		n, more, err := checkLine(line)
+		if err != nil {
+			return s, fmt.Errorf("table: line %d: %w", i, err)
 		}
-		for slot := n; slot < LineEntries; slot++ {
-			if line[slot] != 0 || line[LineEntries]>>(8*slot)&0xff != 0 {
-				return s, fmt.Errorf("table: line %d: slot %d is not empty", i, slot)
+		first, end := t.homes(i)
+		spills := false
+		for slot := range n {
+			w := line[slot]
+			hi, ok := t.upper(shard, w&t.tagMask, first, end)
+			home := at.next(Hash{Hi: hi})
+			if !ok || hi < last || at.line != i || at.slot != slot {
+				return s, fmt.Errorf("table: line %d: the entry in slot %d is not in its place", i, slot)
+			}
+			spills = spills || slot == 0 && home < i
+			last = hi
+			if each != nil {
+				each(hi, w>>t.tagShift|line[LineEntries]>>(8*slot)&0xff<<(64-t.tagShift))
 			}
 		}
-		if header&headerMore != 0 {
-			if n != LineEntries || i+1 == t.lines {
-				return s, fmt.Errorf("table: line %d spills but should not", i)
-			}
+		if spilled != spills {
+			return s, fmt.Errorf("table: line %d: the line before should say whether its entries go on here", i)
+		}
+		if spilled = more; more {
 			s.Spilled++
 		}
 		s.Entries += n
 	}
+	if spilled {
+		return s, errors.New("table: its last line spills")
+	}
 	return s, nil
+}
+
+// checkLine returns how many entries a line has and whether it spills.
+func checkLine(line []uint64) (n int, more bool, err error) {
+	header := line[LineEntries] >> headerShift
+	if header&^(headerCount|headerMore) != 0 {
+		return 0, false, fmt.Errorf("unknown bits in its header %#02x", header)
+	}
+	n = int(header & headerCount)
+	for slot := n; slot < LineEntries; slot++ {
+		if line[slot] != 0 || line[LineEntries]>>(8*slot)&0xff != 0 {
+			return 0, false, fmt.Errorf("slot %d is not empty", slot)
+		}
+	}
+	return n, header&headerMore != 0, nil
+}
+
+// homes returns the run of values of the 28-bit group, from first up to end,
+// whose home is a line from which an entry may have come to line i.
+func (t *Table) homes(i uint64) (first, end uint64) {
+	d, n := uint64(t.params.Displacement), t.params.Lines
+	from, to := max(i, d)-d, min(i+1, n)
+	return (from<<tableLineBits + n - 1) / n, (to<<tableLineBits + n - 1) / n
+}
+
+// upper restores Hi, but for its low byte, from the shard, the tag, and the
+// run that its group lies in: of the numbers of that run no two agree in all
+// the bits that the tag has; see [impliedBits].
+func (t *Table) upper(shard int, tag, first, end uint64) (hi uint64, ok bool) {
+	below := 64 - t.params.ShardBits - tableLineBits // bits under the group
+	low := tag << confirmHiBits
+	known := uint64(1)<<min(t.tagShift+confirmHiBits-below, tableLineBits) - 1
+	group := first + (low>>below-first)&known
+	hi = uint64(shard)<<(64-t.params.ShardBits) | group<<below | low&(1<<below-1)
+	return hi, group < end && hi>>confirmHiBits&t.tagMask == tag
 }
 
 // Size is the table's size in bytes.
@@ -195,54 +246,63 @@ func BuildTable(entries []Entry, shardBits int) ([]byte, TableParams, error) {
 	}
 	p := TableParams{ShardBits: shardBits, Lines: uint64(max(1, (len(entries)*100+LineEntries*tableFill-1)/(LineEntries*tableFill)))}
 	for ; ; p.Lines *= 2 {
-		p.Displacement = displacement(entries, p)
+		var lines uint64
+		p.Displacement, lines = measure(entries, p)
 		if err := p.Validate(); err != nil {
 			return nil, p, fmt.Errorf("addresses of %d bits: %w", longest, err)
 		}
 		if longest <= p.AddrBits() {
-			break
+			return fillTable(entries, p, lines), p, nil
 		}
 	}
-	return fillTable(entries, p), p, nil
 }
 
-// place yields the line and slot of each entry: its home line, or the next
-// one that has room after all entries before it.
-func place(entries []Entry, p TableParams, yield func(i int, home, line uint64, slot int)) {
-	line, slot := uint64(0), 0
+// placer finds the line and slot of each entry in turn: its home line, or the
+// next one that has room after all entries before it.
+type placer struct {
+	p    TableParams
+	line uint64
+	slot int
+	used int // slots of line that are taken
+}
+
+// next places an entry and returns its home line.
+func (a *placer) next(h Hash) (home uint64) {
+	home = tableLine(h, a.p.ShardBits, a.p.Lines)
+	if home > a.line {
+		a.line, a.used = home, 0
+	} else if a.used == LineEntries {
+		a.line, a.used = a.line+1, 0
+	}
+	a.slot = a.used
+	a.used++
+	return home
+}
+
+// measure returns the displacement of a table of entries, and its lines.
+func measure(entries []Entry, p TableParams) (displacement uint32, lines uint64) {
+	at, far := placer{p: p}, uint64(0)
 	for i := range entries {
-		home := tableLine(entries[i].Hash, p.ShardBits, p.Lines)
-		if slot == LineEntries {
-			line, slot = line+1, 0
-		}
-		if home > line {
-			line, slot = home, 0
-		}
-		yield(i, home, line, slot)
-		slot++
+		home := at.next(entries[i].Hash)
+		far = max(far, at.line-home)
 	}
+	return uint32(far), max(p.Lines, at.line+1)
 }
 
-func displacement(entries []Entry, p TableParams) uint32 {
-	d := uint64(0)
-	place(entries, p, func(_ int, home, line uint64, _ int) { d = max(d, line-home) })
-	return uint32(d)
-}
-
-func fillTable(entries []Entry, p TableParams) []byte {
-	last := p.Lines - 1
-	place(entries, p, func(_ int, _, line uint64, _ int) { last = max(last, line) })
-	words := make([]uint64, (last+1)*wordsPerLine)
+func fillTable(entries []Entry, p TableParams, lines uint64) []byte {
+	words := make([]uint64, lines*wordsPerLine)
 	mask, shift := uint64(1)<<p.tagBits()-1, p.tagBits()
-	place(entries, p, func(i int, home, line uint64, slot int) {
-		e := entries[i]
-		w := words[line*wordsPerLine:][:wordsPerLine]
-		w[slot] = e.Hash.Hi>>confirmHiBits&mask | e.Addr<<shift
-		w[LineEntries] |= e.Addr >> (64 - shift) & 0xff << (8 * slot)
+	at := placer{p: p}
+	for i := range entries {
+		e := &entries[i]
+		home := at.next(e.Hash)
+		w := words[at.line*wordsPerLine:][:wordsPerLine]
+		w[at.slot] = e.Hash.Hi>>confirmHiBits&mask | e.Addr<<shift
+		w[LineEntries] |= e.Addr >> (64 - shift) & 0xff << (8 * at.slot)
 		w[LineEntries] += 1 << headerShift
-		for l := home; l < line; l++ {
+		for l := home; l < at.line; l++ {
 			words[l*wordsPerLine+LineEntries] |= headerMore << headerShift
 		}
-	})
+	}
 	return bytesOf(words)
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -33,7 +34,7 @@ func buildModel(t testing.TB, shardBits int, want map[Hash]uint64) *model {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.SortFunc(entries, func(a, b Entry) int { return a.Hash.Compare(b.Hash) })
+		SortEntries(entries)
 		m.tables = append(m.tables, buildTable(t, entries, shardBits))
 		m.filters = append(m.filters, filter)
 	}
@@ -51,8 +52,18 @@ func buildTable(t testing.TB, entries []Entry, shardBits int) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stats, err := table.Check()
-	if err != nil || stats.Entries != len(entries) || stats.Lines*LineSize != table.Size() {
+	shard := 0
+	if len(entries) > 0 {
+		shard = Shard(entries[0].Hash, shardBits)
+	}
+	var told []Entry
+	stats, err := table.Check(shard, func(hi, addr uint64) { told = append(told, Entry{Hash{Hi: hi}, addr}) })
+	for i, e := range told {
+		if want := (Entry{Hash{Hi: entries[i].Hash.Hi &^ 0xff}, entries[i].Addr}); e != want {
+			t.Fatalf("entry %d of %d is told as %x, want %x", i, len(entries), e, want)
+		}
+	}
+	if err != nil || len(told) != len(entries) || stats.Entries != len(entries) || stats.Lines*LineSize != table.Size() {
 		t.Fatalf("%d entries: %+v, %v", len(entries), stats, err)
 	}
 	return table
@@ -218,7 +229,7 @@ func TestLongAddresses(t *testing.T) {
 					h := Hash{r.Uint64() >> shardBits, r.Uint64()}
 					entries = append(entries, Entry{h, 1<<addrBits | r.Uint64()&(1<<addrBits-1)})
 				}
-				slices.SortFunc(entries, func(a, b Entry) int { return a.Hash.Compare(b.Hash) })
+				SortEntries(entries)
 				if addrBits > 24 && (n == 1000 || shardBits == 0) {
 					continue // a table of 2^10 lines and more
 				}
@@ -328,6 +339,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"an empty slot has a tag", 64 + 8*2, 1},
 		{"an empty slot has an address", 64 + 56 + 2, 1},
 		{"a count too low", 64 + 63, 2},
+		{"a line does not say that it spills", 63, 8},
 	} {
 		bad := slices.Clone(data)
 		bad[c.at] ^= c.xor
@@ -335,9 +347,32 @@ func TestCheckRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := table.Check(); err == nil {
+		if _, err := table.Check(0, nil); err == nil {
 			t.Errorf("%s: accepted", c.why)
 		}
+	}
+	// The last entry of the first line moves on into the second.
+	copy(data[64+8:], bytes.Clone(data[64:64+16]))
+	copy(data[64:], data[48:56])
+	clear(data[48:56])
+	data[63]--
+	data[127]++
+	table, err := OpenTable(data, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := table.Check(0, nil); err == nil {
+		t.Error("an entry behind a slot that is free: accepted")
+	}
+	data, params, err = BuildTable([]Entry{{Hash{1 << 8, 0}, 1}, {Hash{2 << 8, 0}, 2}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table, err = OpenTable(slices.Concat(data[8:16], data[:8], data[16:]), params); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := table.Check(0, nil); err == nil {
+		t.Error("entries out of order: accepted")
 	}
 }
 

@@ -34,9 +34,9 @@ func wordsOf(b []byte) ([]uint64, error) {
 
 // bytesOf lays words out in little-endian order.
 func bytesOf(words []uint64) []byte {
-	b := make([]byte, 0, 8*len(words))
-	for _, w := range words {
-		b = binary.LittleEndian.AppendUint64(b, w)
+	b := make([]byte, 8*len(words))
+	for i, w := range words {
+		binary.LittleEndian.PutUint64(b[8*i:], w)
 	}
 	return b
 }

@@ -80,7 +80,11 @@ func (s *Snapshot) ColdBlockOf(addr uint64, r *Record) ColdBlock {
 
 // ReadCold decompresses a cold block.
 func (s *Snapshot) ReadCold(b ColdBlock) ([]byte, error) {
-	raw, err := s.cold[b.Shard].read(place{s.ID, b.Shard, uint64(b.Block)})
+	return s.readCold(b, &coldBuffers{})
+}
+
+func (s *Snapshot) readCold(b ColdBlock, into *coldBuffers) ([]byte, error) {
+	raw, err := s.cold[b.Shard].read(place{s.ID, b.Shard, uint64(b.Block)}, into)
 	if err != nil {
 		return nil, corrupt(recordName(int(b.Shard)), sectionCold, -1, "%v", err)
 	}
@@ -89,8 +93,8 @@ func (s *Snapshot) ReadCold(b ColdBlock) ([]byte, error) {
 
 // Cold decodes the cold part of r, which lies in block.
 func (s *Snapshot) Cold(block []byte, r *Record) (*ColdPerson, error) {
-	p, err := parseCold(block, r.cold.offset, r.ID, r.nodes, &s.layout)
-	if err != nil {
+	p := &ColdPerson{}
+	if err := p.parse(block, r.cold.offset, r.ID, r.nodes, &s.layout); err != nil {
 		return nil, fmt.Errorf("%w: cold part of a person: %w", ErrCorrupt, err)
 	}
 	return p, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -17,13 +18,6 @@ const (
 	coldBlockSize = 16 << 10
 	maxColdBlock  = 64 << 20
 	coldEntrySize = 16
-)
-
-// Training of a dictionary: it sees this many blocks, and its history is as
-// many bytes of the first of them.
-const (
-	dictBlocks  = 64
-	dictHistory = 16 << 10
 )
 
 // coldRef is where the cold part of a person lies: the block, and the offset
@@ -65,24 +59,25 @@ type ColdPerson struct {
 	Links       []Link
 }
 
-// parseCold decodes the cold part of the person at offset of a block.
-func parseCold(block []byte, offset uint32, id PersonID, nodes int, l *layout) (*ColdPerson, error) {
+// parse decodes the cold part of the person at offset of a block into p, whose
+// memory it uses again.
+func (p *ColdPerson) parse(block []byte, offset uint32, id PersonID, nodes int, l *layout) error {
 	if uint64(offset) > uint64(len(block)) {
-		return nil, errShort
+		return errShort
 	}
 	c := cursor{b: block[offset:]}
 	if !bytes.Equal(c.bytes(16), id[:]) {
-		return nil, errors.New("it is another person's")
+		return errors.New("it is another person's")
 	}
 	if n := c.uvarint(MaxRecord); c.err == nil && n != uint64(nodes) {
-		return nil, errors.New("it has another number of identifiers than the hot record")
+		return errors.New("it has another number of identifiers than the hot record")
 	}
-	p := &ColdPerson{}
+	p.Identifiers, p.Links = p.Identifiers[:0], p.Links[:0]
 	for range nodes {
 		ns := c.uvarint(uint64(l.namespaces - 1))
 		value := c.bytes(c.uvarint(index.MaxValue))
 		if c.err != nil {
-			return nil, c.err
+			return c.err
 		}
 		p.Identifiers = append(p.Identifiers, coldIdentifier{index.NamespaceID(ns), value})
 	}
@@ -96,140 +91,11 @@ func parseCold(block []byte, offset uint32, id PersonID, nodes int, l *layout) (
 		}
 		k.Last = k.First + Day(c.uvarint(uint64(MaxDay-k.First)))
 		if c.err != nil || k.A >= k.B || k.Method >= methods {
-			return nil, errShort
+			return errShort
 		}
 		p.Links = append(p.Links, k)
 	}
-	return p, c.err
-}
-
-// coldWriter gathers the cold parts of one record shard into blocks.
-type coldWriter struct {
-	raw    []byte   // the block that is being filled
-	blocks [][]byte // compressed, but for those that wait for a dictionary
-	sizes  []int    // of blocks, before compression
-	dict   []byte
-	enc    *zstd.Encoder
-}
-
-// add appends a person and says where it will be.
-func (w *coldWriter) add(p *Person) (coldRef, error) {
-	ref := coldRef{block: uint32(len(w.blocks)), offset: uint32(len(w.raw))}
-	w.raw = appendCold(w.raw, p)
-	if len(w.raw) > maxColdBlock {
-		return ref, errors.New("the person has too many identifiers or links for one block")
-	}
-	if len(w.raw) >= coldBlockSize {
-		return ref, w.endBlock()
-	}
-	return ref, nil
-}
-
-func (w *coldWriter) endBlock() error {
-	if len(w.raw) == 0 {
-		return nil
-	}
-	w.sizes = append(w.sizes, len(w.raw))
-	block := w.raw
-	if w.enc != nil {
-		block = w.enc.EncodeAll(w.raw, nil)
-		w.raw = w.raw[:0]
-	} else {
-		w.raw = nil
-	}
-	w.blocks = append(w.blocks, block)
-	if w.enc == nil && len(w.blocks) == dictBlocks {
-		return w.train()
-	}
-	return nil
-}
-
-// train makes a dictionary of the blocks so far, keeps it if it saves more
-// than its own size, and compresses them.
-func (w *coldWriter) train() error {
-	plain, err := newEncoder(nil)
-	if err != nil {
-		return err
-	}
-	without, withoutSize := compressAll(plain, w.blocks)
-	if dict := trainDict(w.blocks); dict != nil {
-		enc, err := newEncoder(dict)
-		if err != nil {
-			return err
-		}
-		if with, withSize := compressAll(enc, w.blocks); withSize+len(dict) < withoutSize {
-			w.blocks, w.dict, w.enc = with, dict, enc
-			return nil
-		}
-	}
-	w.blocks, w.enc = without, plain
-	return nil
-}
-
-func newEncoder(dict []byte) (*zstd.Encoder, error) {
-	opts := []zstd.EOption{
-		zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), // each block has a check of ours
-		zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithLowerEncoderMem(true),
-	}
-	if dict != nil {
-		opts = append(opts, zstd.WithEncoderDict(dict))
-	}
-	return zstd.NewWriter(nil, opts...)
-}
-
-// trainDict returns a dictionary for blocks, or nil where none can be made.
-// zstd.BuildDict over a fixed history gives the same bytes each time.
-func trainDict(blocks [][]byte) []byte {
-	if len(blocks) < 2 {
-		return nil
-	}
-	history := blocks[0][:min(len(blocks[0]), dictHistory)]
-	dict, err := zstd.BuildDict(zstd.BuildDictOptions{
-		ID: 1, Contents: blocks[1:], History: history, Offsets: [3]int{1, 4, 8}, Level: zstd.SpeedDefault,
-	})
-	if err != nil {
-		return nil // too little, or nothing that repeats
-	}
-	return dict
-}
-
-func compressAll(enc *zstd.Encoder, blocks [][]byte) (out [][]byte, size int) {
-	for _, b := range blocks {
-		c := enc.EncodeAll(b, nil)
-		out = append(out, c)
-		size += len(c)
-	}
-	return out, size
-}
-
-// flush writes the sections of the cold part.
-func (w *coldWriter) flush(f *fileWriter, id ID, shard uint32) error {
-	if err := w.endBlock(); err != nil {
-		return err
-	}
-	if w.enc == nil {
-		if err := w.train(); err != nil {
-			return err
-		}
-	}
-	f.section(sectionCold)
-	var idx []byte
-	offset := uint64(0)
-	for i, b := range w.blocks {
-		check := place{id, shard, uint64(i)}.check(b)
-		idx = binary.LittleEndian.AppendUint64(idx, offset)
-		idx = binary.LittleEndian.AppendUint32(idx, uint32(w.sizes[i]))
-		idx = binary.LittleEndian.AppendUint32(idx, check)
-		f.write(b)
-		offset += uint64(len(b))
-	}
-	f.section(sectionColdIndex)
-	f.write(idx)
-	f.section(sectionDict)
-	f.write(w.dict)
-	return f.err
+	return c.err
 }
 
 // coldReader reads the blocks of one record shard.
@@ -267,31 +133,44 @@ func newColdReader(f *file) (r coldReader, err error) {
 
 func (r *coldReader) len() int { return len(r.idx) / coldEntrySize }
 
-// read decompresses a block, after its check.
-func (r *coldReader) read(pl place) ([]byte, error) {
-	i := pl.at
+// bounds returns where block i lies in the section, and its size before
+// compression and check.
+func (r *coldReader) bounds(i uint64) (from, to uint64, size, check uint32, err error) {
 	if i >= uint64(r.len()) {
-		return nil, fmt.Errorf("block %d of %d", i, r.len())
+		return 0, 0, 0, 0, fmt.Errorf("block %d of %d", i, r.len())
 	}
 	entry := r.idx[i*coldEntrySize:]
-	from, to := binary.LittleEndian.Uint64(entry), uint64(len(r.blocks))
+	from, to = binary.LittleEndian.Uint64(entry), uint64(len(r.blocks))
 	if next := entry[coldEntrySize:]; len(next) > 0 {
 		to = binary.LittleEndian.Uint64(next)
 	}
-	size := binary.LittleEndian.Uint32(entry[8:])
+	size, check = binary.LittleEndian.Uint32(entry[8:]), binary.LittleEndian.Uint32(entry[12:])
 	if from > to || to > uint64(len(r.blocks)) || size > math.MaxInt32 || size > 2*maxColdBlock {
-		return nil, fmt.Errorf("block %d lies outside of its section", i)
+		return 0, 0, 0, 0, fmt.Errorf("block %d lies outside of its section", i)
 	}
-	compressed := bytes.Clone(r.blocks[from:to]) // what is checked is what is decoded
-	if pl.check(compressed) != binary.LittleEndian.Uint32(entry[12:]) {
-		return nil, fmt.Errorf("check of block %d", i)
-	}
-	raw, err := r.dec.DecodeAll(compressed, make([]byte, 0, size))
+	return from, to, size, check, nil
+}
+
+// coldBuffers are what a block is read into.
+type coldBuffers struct{ compressed, raw []byte }
+
+// read decompresses a block into b, after its check, and returns it.
+func (r *coldReader) read(pl place, b *coldBuffers) ([]byte, error) {
+	from, to, size, check, err := r.bounds(pl.at)
 	if err != nil {
-		return nil, fmt.Errorf("block %d does not decompress: %w", i, err)
+		return nil, err
 	}
+	b.compressed = append(b.compressed[:0], r.blocks[from:to]...) // what is checked is what is decoded
+	if pl.check(b.compressed) != check {
+		return nil, fmt.Errorf("check of block %d", pl.at)
+	}
+	raw, err := r.dec.DecodeAll(b.compressed, slices.Grow(b.raw[:0], int(size)))
+	if err != nil {
+		return nil, fmt.Errorf("block %d does not decompress: %w", pl.at, err)
+	}
+	b.raw = raw
 	if len(raw) != int(size) {
-		return nil, fmt.Errorf("block %d has %d bytes where %d are due", i, len(raw), size)
+		return nil, fmt.Errorf("block %d has %d bytes where %d are due", pl.at, len(raw), size)
 	}
 	return raw, nil
 }

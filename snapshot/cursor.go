@@ -72,21 +72,27 @@ func bits(b []byte, at, width int) uint32 {
 	return uint32(v >> (at & 7) & (1<<width - 1))
 }
 
-// packer appends fields of some bits each, low bits first.
+// packer appends fields of at most 32 bits each, low bits first.
 type packer struct {
 	b    []byte
-	used int // bits of the last byte that are taken
+	bits uint64 // what is not appended yet
+	used int    // bits of bits, below 32
 }
 
 func (p *packer) put(v uint32, width int) {
-	for width > 0 {
-		if p.used == 0 {
-			p.b = append(p.b, 0)
-		}
-		n := min(width, 8-p.used)
-		p.b[len(p.b)-1] |= byte(v&(1<<n-1)) << p.used
-		v >>= n
-		width -= n
-		p.used = (p.used + n) & 7
+	p.bits |= uint64(v) & (1<<width - 1) << p.used
+	if p.used += width; p.used >= 32 {
+		p.b = binary.LittleEndian.AppendUint32(p.b, uint32(p.bits))
+		p.bits >>= 32
+		p.used -= 32
 	}
+}
+
+// align appends what is left of the last byte, whose other bits are zero.
+func (p *packer) align() {
+	for ; p.used > 0; p.used -= 8 {
+		p.b = append(p.b, byte(p.bits))
+		p.bits >>= 8
+	}
+	p.bits, p.used = 0, 0
 }

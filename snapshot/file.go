@@ -23,6 +23,9 @@ type file struct {
 
 	data   []byte // the whole file
 	mapped bool   // data is to be unmapped
+	// once is after how many bytes of a walk through data their pages are given
+	// back; see [Once]. 0 keeps them.
+	once int64
 	// copied is a checked copy of whole chunks of data, from copyStart on, in
 	// anonymous memory; nil where there is none.
 	copied    []byte
@@ -128,8 +131,11 @@ func (f *file) chunk(i int) (from, to int64) {
 // copied, and looks that the padding is zero.
 func (f *file) check() error {
 	return Guard(func() error {
+		walk := f.walk(0)
+		defer walk.end(f.end)
 		for i, sum := range f.sums {
 			from, to := f.chunk(i)
+			walk.reached(from)
 			if from >= f.copyStart && to <= f.copyStart+int64(len(f.copied)) {
 				continue
 			}
@@ -229,6 +235,35 @@ func (f *file) section(tag string) ([]byte, error) {
 		return f.copied[from:to:to], nil
 	}
 	return f.data[from:to:to], nil
+}
+
+// walk gives the pages of a mapping back behind a reader who goes through it
+// once, in order.
+type walk struct {
+	f    *file
+	done int64 // what lies before is given back
+}
+
+// mappedAround is more than a system maps beside a page that is read, so also
+// before it, again.
+const mappedAround = 2 << 20
+
+// walk begins one at an offset of the file.
+func (f *file) walk(from int64) walk { return walk{f, from} }
+
+// reached says that what lies before an offset is no longer needed.
+func (w *walk) reached(at int64) {
+	if w.f.once > 0 && at-w.done >= w.f.once {
+		w.end(at)
+	}
+}
+
+// end gives back what lies before an offset now.
+func (w *walk) end(at int64) {
+	if w.f.once > 0 && w.f.mapped && at > w.done {
+		release(w.f.data, max(0, w.done-mappedAround), at)
+		w.done = at
+	}
 }
 
 // close gives the memory back.

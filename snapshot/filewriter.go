@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -25,9 +24,7 @@ type FileInfo struct {
 type fileWriter struct {
 	name   string
 	file   File
-	buf    *bufio.Writer
-	chunk  *xxh3.Hasher
-	inside int64 // bytes of the current chunk
+	chunk  []byte // what is not written yet: the start of a chunk
 	offset int64
 	toc    []tocEntry
 	sums   []uint64
@@ -42,7 +39,7 @@ func newFileWriter(fs FS, path, name string, h header, whole hash.Hash) (*fileWr
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
-	w := &fileWriter{name: name, file: f, buf: bufio.NewWriterSize(f, 256<<10), chunk: xxh3.New(), whole: whole}
+	w := &fileWriter{name: name, file: f, chunk: make([]byte, 0, ChunkSize), whole: whole}
 	w.write(h.append(nil))
 	return w, nil
 }
@@ -61,24 +58,32 @@ func (w *fileWriter) endSection() {
 }
 
 func (w *fileWriter) write(b []byte) {
-	if w.err != nil {
-		return
-	}
-	if w.raw(b); w.err != nil {
-		return
-	}
 	w.offset += int64(len(b))
-	for len(b) > 0 {
-		n := min(int64(len(b)), ChunkSize-w.inside)
-		_, _ = w.chunk.Write(b[:n]) // a hash takes everything
+	for len(b) > 0 && w.err == nil {
+		if whole := len(b) / ChunkSize * ChunkSize; len(w.chunk) == 0 && whole > 0 {
+			w.chunks(b[:whole])
+			b = b[whole:]
+			continue
+		}
+		n := min(len(b), ChunkSize-len(w.chunk))
+		w.chunk = append(w.chunk, b[:n]...)
 		b = b[n:]
-		if w.inside += n; w.inside == ChunkSize {
-			w.endChunk()
+		if len(w.chunk) == ChunkSize {
+			w.chunks(w.chunk)
+			w.chunk = w.chunk[:0]
 		}
 	}
 }
 
-// raw writes bytes that no chunk covers.
+// chunks writes whole chunks, the last of which may be shorter.
+func (w *fileWriter) chunks(b []byte) {
+	for from := 0; from < len(b); from += ChunkSize {
+		w.sums = append(w.sums, xxh3.Hash(b[from:min(from+ChunkSize, len(b))]))
+	}
+	w.raw(b)
+}
+
+// raw writes bytes that no chunk covers, or whose chunks are counted.
 func (w *fileWriter) raw(b []byte) {
 	if w.err != nil {
 		return
@@ -86,20 +91,14 @@ func (w *fileWriter) raw(b []byte) {
 	if w.whole != nil {
 		_, _ = w.whole.Write(b) // a hash takes everything
 	}
-	_, w.err = w.buf.Write(b)
-}
-
-func (w *fileWriter) endChunk() {
-	w.sums = append(w.sums, w.chunk.Sum64())
-	w.chunk.Reset()
-	w.inside = 0
+	_, w.err = w.file.Write(b)
 }
 
 // finish writes the tail, syncs and closes the file.
 func (w *fileWriter) finish() (FileInfo, error) {
 	w.endSection()
-	if w.inside > 0 {
-		w.endChunk()
+	if len(w.chunk) > 0 {
+		w.chunks(w.chunk)
 	}
 	t := trailer{tocOffset: w.offset, sections: uint32(len(w.toc)), chunks: uint32(len(w.sums))}
 	t.fileSize = t.tocOffset + t.tailSize()
@@ -113,9 +112,6 @@ func (w *fileWriter) finish() (FileInfo, error) {
 	t.tocSum = xxh3.Hash128(tail).Bytes()
 	tail = t.append(tail)
 	w.raw(tail)
-	if w.err == nil {
-		w.err = w.buf.Flush()
-	}
 	if w.err == nil {
 		w.err = w.file.Sync()
 	}

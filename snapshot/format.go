@@ -11,9 +11,10 @@ import (
 // it reads an older Revision, and says that a rebuild would gain something.
 //
 //	1.0  the first
+//	1.1  the manifest tells the rules of resolution, and the lineage
 const (
 	FormatVersion = 1
-	Revision      = 0
+	Revision      = 1
 )
 
 // ChunkSize is how many bytes one checksum covers.

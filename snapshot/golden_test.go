@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,9 +19,22 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // Revision, describe it in FORMAT.md, and run
 //
 //	go test ./snapshot -run Golden -update
+//
+// after copying what was there to testdata/golden-VERSION, for
+// [TestOlderRevisions].
 func TestGolden(t *testing.T) {
-	fs, d := memFS{}, sampleDicts(t)
-	_, hash := writeSnapshot(t, fs, "", sampleMeta(7, 1, 2), d, samplePersons(t, d, 12))
+	fs, d, m := memFS{}, sampleDicts(t), sampleMeta(7, 1, 2)
+	m.Rules = map[string]string{"max_identifiers": "100", "max_customers": "5"}
+	persons := samplePersons(t, d, 12)
+	w, err := NewWriter(fs, "", m, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.SetLineage(Lineage{Previous: "20261031T060000Z-0123456789ab", Kept: 7, New: 4, Split: 1, Merged: 2, Gone: 3})
+	_, hash, err := w.WriteAll(t.Context(), func(shard int) iter.Seq[*Person] { return shardOf(persons, shard, m.RecordShards) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := fs.files()
 	dir := filepath.Join("testdata", "golden")
 	if *update {
@@ -42,15 +56,36 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	s := openSample(t, want, nil)
-	for _, p := range samplePersons(t, d, 12) {
+	checkGolden(t, s)
+	if s.Outdated() || fmt.Sprint(s.Rules) != fmt.Sprint(m.Rules) || s.Lineage == nil || *s.Lineage != *w.lineage {
+		t.Errorf("outdated: %t; rules %v, lineage %+v", s.Outdated(), s.Rules, s.Lineage)
+	}
+	if _, err := OpenBytes(want, hash); err != nil {
+		t.Errorf("the manifest's hash: %v", err)
+	}
+}
+
+// Snapshots of older revisions are read, and said to be outdated.
+func TestOlderRevisions(t *testing.T) {
+	for revision := range Revision {
+		dir := fmt.Sprintf("testdata/golden-%d.%d", FormatVersion, revision)
+		s := openSample(t, readDir(t, dir), nil)
+		checkGolden(t, s)
+		if !s.Outdated() || int(s.manifest.header.revision) != revision {
+			t.Errorf("%s has revision %d; outdated: %t", dir, s.manifest.header.revision, s.Outdated())
+		}
+	}
+}
+
+// checkGolden checks that a golden snapshot answers.
+func checkGolden(t *testing.T, s *Snapshot) {
+	t.Helper()
+	for _, p := range samplePersons(t, sampleDicts(t), 12) {
 		for i := range p.Nodes {
 			if r, at, ok := lookup(t, s, p.Nodes[i].Hash); !ok || r.ID != p.ID || at != i {
 				t.Errorf("identifier %d of %v leads to %v, %d (%t)", i, p.ID, r.ID, at, ok)
 			}
 		}
-	}
-	if _, err := OpenBytes(want, hash); err != nil {
-		t.Errorf("the manifest's hash: %v", err)
 	}
 }
 

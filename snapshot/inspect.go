@@ -59,7 +59,7 @@ func (s *Snapshot) inspect(probes int) (Inspection, error) {
 	in.Sections = append(in.Sections, SectionSize{Tag: "headers, checksums, padding", Bytes: tail})
 	var total index.TableStats
 	for i, t := range s.tables {
-		stats, err := t.Check()
+		stats, err := t.Check(i, nil)
 		if err != nil {
 			return in, corrupt(indexName(i), sectionTable, -1, "%v", err)
 		}

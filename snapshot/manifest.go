@@ -62,34 +62,54 @@ type Meta struct {
 	LinkMaxAge int `json:"link_max_age_months"`
 	// Normalised says by which profiles keys were made, by namespace.
 	Normalised map[string]string `json:"normalised"`
+	// Rules are the limits of resolution, as text, by name.
+	Rules map[string]string `json:"rules,omitempty"`
 	// IndexShards and RecordShards are powers of two.
 	IndexShards  int `json:"index_shards"`
 	RecordShards int `json:"record_shards"`
 }
 
-// Counts are what a snapshot holds.
-type Counts struct {
-	Identifiers int64            `json:"identifiers"`
-	Persons     int64            `json:"persons"`
-	Profiles    int64            `json:"profiles"`
-	Links       int64            `json:"links"`
-	Spares      int64            `json:"spare_links"`
-	Largest     int64            `json:"largest_person"` // identifiers of the largest person
-	ByNamespace map[string]int64 `json:"by_namespace"`
-	ByTenant    map[string]int64 `json:"profiles_by_tenant"`
+// Lineage counts what became of the persons of the previous snapshot, so that
+// ids stay from build to build. Each person is kept, new or split.
+type Lineage struct {
+	// Previous is the name of the previous snapshot.
+	Previous string `json:"previous"`
+	// Kept persons have the id of a person of the previous snapshot.
+	Kept int64 `json:"kept"`
+	// New persons have none of the identifiers that were in one.
+	New int64 `json:"new"`
+	// Merged ids of the previous snapshot lived on in a person with an older id.
+	Merged int64 `json:"merged"`
+	// Split persons have a new id, and identifiers that were in one.
+	Split int64 `json:"split"`
+	// Gone persons of the previous snapshot have no identifier in any person.
+	Gone int64 `json:"gone"`
 }
 
 // Manifest is the contents of the manifest's meta section.
 type Manifest struct {
 	Meta
-	Counts Counts     `json:"counts"`
-	Files  []FileInfo `json:"files"` // all but the manifest, index shards first
+	Counts Counts `json:"counts"`
+	// Lineage is nil where there was no previous snapshot.
+	Lineage *Lineage   `json:"lineage,omitempty"`
+	Files   []FileInfo `json:"files"` // all but the manifest, index shards first
 }
 
-// nameOf is the name of a snapshot's folder: its time, and the start of its
+// nameHash is how many bytes of the manifest's hash a snapshot's name has.
+const nameHash = 6
+
+// Name is the name of a snapshot's folder: its time, and the start of its
 // manifest's hash, so that other bytes never have the name of these.
-func nameOf(m *Manifest, hash HexBytes) string {
-	return m.AsOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(hash[:6])
+func (m *Manifest) Name(hash HexBytes) string {
+	return m.AsOf.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(hash[:nameHash])
+}
+
+// checkLineage checks that the lineage tells of each person once.
+func (m *Manifest) checkLineage() error {
+	if l := m.Lineage; l != nil && l.Kept+l.New+l.Split != m.Counts.Persons {
+		return fmt.Errorf("the lineage tells of %d persons kept, %d new and %d split, and there are %d", l.Kept, l.New, l.Split, m.Counts.Persons)
+	}
+	return nil
 }
 
 // Validate checks the ranges.

@@ -25,5 +25,14 @@ func anonymous(size int) ([]byte, error) {
 // seal makes memory from anonymous read-only.
 func seal(b []byte) error { return unix.Mprotect(b, unix.PROT_READ) }
 
+// release lets go of the pages under data[from:to], which begins where a
+// mapping of a file does. They are read again from the file when they are next
+// used.
+func release(data []byte, from, to int64) {
+	page := int64(os.Getpagesize())
+	// It is advice: where it cannot be taken, the pages stay.
+	_ = unix.Madvise(data[from/page*page:min(alignUp(to, page), int64(len(data)))], unix.MADV_DONTNEED)
+}
+
 // unmap gives back what mapFile or anonymous returned.
 func unmap(b []byte) error { return unix.Munmap(b) }

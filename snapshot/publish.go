@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -44,6 +45,26 @@ func (s *Store) Begin() (*Draft, error) {
 // Dir is the folder to write into.
 func (d *Draft) Dir() string { return d.store.path(snapshotsName, d.name) }
 
+// SpillDir makes, if need be, a folder for the build's temporary files, for
+// its owner alone, and returns its name. It goes with the draft, or at the
+// next [Store.Begin] where the build was killed.
+func (d *Draft) SpillDir() (string, error) {
+	dir := d.store.path(snapshotsName, draftPrefix+"spill")
+	if err := d.store.fs.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a folder for temporary files: %w", err)
+	}
+	return dir, nil
+}
+
+// Names of files that a build may put beside a snapshot's own, into its folder,
+// and sync. No checksum covers them and no reader of the snapshot opens them;
+// they live and go with it.
+const (
+	ReportJSON     = "report.json"
+	ReportHTML     = "report.html"
+	QuarantineJSON = "quarantine.ndjson"
+)
+
 // clear removes all hidden folders.
 func (d *Draft) clear() error {
 	list, err := os.ReadDir(d.store.path(snapshotsName))
@@ -69,7 +90,7 @@ func (d *Draft) Close() error {
 // the next step begins.
 func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 	s := d.store
-	c := Current{Name: nameOf(&m, hash), Manifest: hash}
+	c := Current{Name: m.Name(hash), Manifest: hash}
 	final := s.path(snapshotsName, c.Name)
 	if _, err := os.Stat(final); err == nil {
 		same, err := s.sound(c)
@@ -77,6 +98,9 @@ func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 			return c, err
 		}
 		if same {
+			if err := d.moveBeside(final); err != nil {
+				return c, err
+			}
 			// Its name may be there and not durable yet, if the build that
 			// gave it was killed.
 			return c, s.point(c)
@@ -91,6 +115,26 @@ func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
 		return c, err
 	}
 	return c, s.point(c)
+}
+
+// moveBeside moves the files beside the draft to a snapshot that is there
+// already: they tell of the last build that made it.
+func (d *Draft) moveBeside(final string) error {
+	moved := false
+	for _, name := range []string{ReportJSON, ReportHTML, QuarantineJSON} {
+		from := filepath.Join(d.Dir(), name)
+		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := d.store.fs.Rename(from, filepath.Join(final, name)); err != nil {
+			return err
+		}
+		moved = true
+	}
+	if !moved {
+		return nil
+	}
+	return d.store.fs.SyncDir(final)
 }
 
 // sound reports whether the snapshot that c names is there, byte for byte. It

@@ -42,8 +42,12 @@ func TestPublish(t *testing.T) {
 	if _, err := store.Open(a, Map); err != nil {
 		t.Fatalf("the one before: %v", err)
 	}
+	long := time.Unix(1_700_000_000, 0)
+	if err := os.Chtimes(filepath.Join(store.Dir(), snapshotsName, a.Name), long, long); err != nil {
+		t.Fatal(err)
+	}
 	list, err := store.Snapshots()
-	if err != nil || !slices.Equal(list, slices.Sorted(slices.Values([]string{a.Name, b.Name, other.Name}))) {
+	if err != nil || !slices.Equal(list, []string{a.Name, other.Name, b.Name}) {
 		t.Fatalf("snapshots are %q, %v", list, err)
 	}
 }
@@ -129,138 +133,6 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// The writer refuses what the format cannot hold.
-func TestWriterRefuses(t *testing.T) {
-	d := sampleDicts(t)
-	for what, harm := range map[string]func(p *Person){
-		"no identifiers":         func(p *Person) { p.Nodes = nil },
-		"a parent after it":      func(p *Person) { p.Nodes[1].Parent = 1 },
-		"a root with a parent":   func(p *Person) { p.Nodes[0].Parent = 1 },
-		"a namespace":            func(p *Person) { p.Nodes[1].Namespace = 99 },
-		"a method":               func(p *Person) { p.Nodes[1].Method = 4 },
-		"a source":               func(p *Person) { p.Nodes[1].Source = 3 },
-		"a day after as_of":      func(p *Person) { p.Nodes[1].Seen = MaxDay },
-		"a day before oldest":    func(p *Person) { p.Nodes[1].Seen = 1 },
-		"a value":                func(p *Person) { p.Nodes[1].Value = make([]byte, 513) },
-		"a spare to itself":      func(p *Person) { p.Spares = []Spare{{A: 1, B: 1, Seen: p.Nodes[0].Seen}} },
-		"a spare to nothing":     func(p *Person) { p.Spares = []Spare{{A: 1, B: 99, Seen: p.Nodes[0].Seen}} },
-		"a link the wrong way":   func(p *Person) { p.Links[0].A, p.Links[0].B = 1, 0 },
-		"a link's days":          func(p *Person) { p.Links[0].First = p.Links[0].Last + 1 },
-		"a profile's identifier": func(p *Person) { p.Profiles[0].Node = 99 },
-		"a profile's tenant":     func(p *Person) { p.Profiles[0].Tenant = 2 },
-		"a segment":              func(p *Person) { p.Profiles[0].Segments = []uint32{3} },
-		"segments out of order":  func(p *Person) { p.Profiles[0].Segments = []uint32{1, 0} },
-		"a segment twice":        func(p *Person) { p.Profiles[0].Segments = []uint32{1, 1} },
-	} {
-		persons := samplePersons(t, d, 20)
-		p := persons[slices.IndexFunc(persons, func(p *Person) bool { return len(p.Nodes) > 3 })]
-		harm(p)
-		w, err := NewWriter(memFS{}, "", sampleMeta(1, 1, 1), d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.WriteRecords(0, slices.Values([]*Person{p})); err == nil {
-			t.Errorf("%s: accepted", what)
-		}
-	}
-	persons := samplePersons(t, d, 20)
-	for what, list := range map[string][]*Person{
-		"out of order":  {persons[1], persons[0]},
-		"twice":         {persons[0], persons[0]},
-		"another shard": {persons[19]},
-	} {
-		w, err := NewWriter(memFS{}, "", sampleMeta(1, 4, 4), d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.WriteRecords(0, slices.Values(list)); err == nil {
-			t.Errorf("persons %s: accepted", what)
-		}
-		if _, _, err := w.Finish(); err == nil {
-			t.Errorf("persons %s: a snapshot without all its files is finished", what)
-		}
-	}
-}
-
-// Verify sees what checksums cannot: parts that were written wrong.
-func TestVerifyRefuses(t *testing.T) {
-	files, hash := sampleFiles(t, 1, 1, 100)
-	hasher := IdentifierHasher(sampleSecret())
-	s := openSample(t, files, hash)
-	other := sampleSecret()
-	other[0] ^= 1
-	if err := s.Verify(IdentifierHasher(other)); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("under another key: %v", err)
-	}
-	for what, edit := range map[string]func(tag string, b []byte){
-		"an entry's address": func(tag string, b []byte) {
-			if tag == sectionTable {
-				b[7] ^= 1
-			}
-		},
-		"an entry's tag": func(tag string, b []byte) {
-			if tag == sectionTable {
-				b[0] ^= 1
-			}
-		},
-		"an empty filter": func(tag string, b []byte) {
-			if tag == sectionFilter {
-				clear(b)
-			}
-		},
-		"a record": func(tag string, b []byte) {
-			if tag == sectionHot {
-				b[recordHead] ^= 1
-			}
-		},
-		"a cold block": func(tag string, b []byte) {
-			if tag == sectionCold {
-				b[0] ^= 1
-			}
-		},
-		"the number of entries": func(tag string, b []byte) {
-			if tag == sectionParams {
-				b[16]++
-			}
-		},
-	} {
-		bad := reseal(t, files, func(_, tag string, b []byte) []byte { edit(tag, b); return b })
-		s, err := OpenBytes(bad, nil)
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		if err := s.Verify(hasher); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
-// The manifest's counts are those of what is there, each of them.
-func TestVerifyComparesCounts(t *testing.T) {
-	files, _ := sampleFiles(t, 1, 1, 100)
-	hasher := IdentifierHasher(sampleSecret())
-	for what, harm := range map[string]func(c *Counts){
-		"nothing":      func(*Counts) {},
-		"identifiers":  func(c *Counts) { c.Identifiers++ },
-		"persons":      func(c *Counts) { c.Persons++ },
-		"profiles":     func(c *Counts) { c.Profiles++ },
-		"links":        func(c *Counts) { c.Links++ },
-		"spares":       func(c *Counts) { c.Spares++ },
-		"largest":      func(c *Counts) { c.Largest++ },
-		"by namespace": func(c *Counts) { c.ByNamespace["maid"]++ },
-		"by tenant":    func(c *Counts) { c.ByTenant["acme"]-- },
-	} {
-		s, err := OpenBytes(files, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		harm(&s.Counts)
-		if err := s.Verify(hasher); (err == nil) != (what == "nothing") {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
 // Of snapshots of one time, the last ones written stay, whatever their names.
 func TestPruneOfOneTime(t *testing.T) {
 	store := newStore(t)
@@ -295,5 +167,37 @@ func TestPruneOfOneTime(t *testing.T) {
 	}
 	if !slices.Equal(pruned, written[1:4]) {
 		t.Errorf("pruned %q of %q", pruned, written)
+	}
+}
+
+// A snapshot may have files beside its own: it opens with them, they are kept
+// as long as it is, and a build that makes it again brings its own.
+func TestFilesBeside(t *testing.T) {
+	store := newStore(t)
+	put := func(text string) Current {
+		draft, err := store.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := sampleDicts(t)
+		m, hash := writeSnapshot(t, OS{}, draft.Dir(), sampleMeta(1, 1, 1), d, samplePersons(t, d, 20))
+		for _, name := range []string{ReportJSON, ReportHTML, QuarantineJSON} {
+			overwrite(t, filepath.Join(draft.Dir(), name), []byte(name+text))
+		}
+		cur, err := draft.Publish(m, hash)
+		if err = errors.Join(err, draft.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return cur
+	}
+	for _, text := range []string{"first", "second"} {
+		cur := put(text)
+		current(t, store)
+		files := readDir(t, filepath.Join(store.Dir(), snapshotsName, cur.Name))
+		for _, name := range []string{ReportJSON, ReportHTML, QuarantineJSON} {
+			if got := string(files[name]); got != name+text {
+				t.Errorf("%s holds %q after the %s build", name, got, text)
+			}
+		}
 	}
 }

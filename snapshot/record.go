@@ -29,13 +29,17 @@ type place struct {
 	at       uint64
 }
 
-// check is the CRC-32C of b, xor the upper half of a mix of the place (the
-// finaliser of MurmurHash3, by Austin Appleby).
+// check is the CRC-32C of b, xor the upper half of a mix of the place.
 func (p place) check(b []byte) uint32 {
-	x := binary.LittleEndian.Uint64(p.snapshot[:]) ^ uint64(p.shard)<<48 ^ p.at
-	x = (x ^ x>>33) * 0xff51afd7ed558ccd
-	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
+	x := mix(binary.LittleEndian.Uint64(p.snapshot[:]) ^ uint64(p.shard)<<48 ^ p.at)
 	return crc32.Checksum(b, castagnoli) ^ uint32(x>>32)
+}
+
+// mix is the finaliser of MurmurHash3, by Austin Appleby, but for its last
+// step, which changes nothing in the upper half.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>33) * 0xff51afd7ed558ccd
+	return (x ^ x>>33) * 0xc4ceb9fe1a85ec53
 }
 
 func appendUvarint(dst []byte, v uint64) []byte { return binary.AppendUvarint(dst, v) }
@@ -79,7 +83,7 @@ func appendNodes(dst []byte, p *Person, l *layout) []byte {
 		pack.put(uint32(l.newest-n.Seen), l.ageBits)
 		pack.put(uint32(n.Source), l.sourceBits)
 	}
-	pack = packer{b: pack.b} // spares begin at a byte
+	pack.align() // spares begin at a byte
 	for i := range p.Spares {
 		s := &p.Spares[i]
 		pack.put(s.A, parentBits)
@@ -87,6 +91,7 @@ func appendNodes(dst []byte, p *Person, l *layout) []byte {
 		pack.put(uint32(s.Method), methodBits)
 		pack.put(uint32(l.newest-s.Seen), l.ageBits)
 	}
+	pack.align()
 	return pack.b
 }
 
@@ -200,7 +205,7 @@ type RecordNode struct {
 }
 
 // Node returns identifier i, below Len. In a damaged record a parent may not
-// stand before its child; see [Record.Valid].
+// stand before its child; see [Snapshot.Verify].
 func (r *Record) Node(i int) RecordNode {
 	l := r.layout
 	at := i * (r.parentBits + l.namespaceBits + methodBits + l.ageBits + l.sourceBits)
@@ -288,28 +293,3 @@ func (r *ProfileReader) Next(p *Profile) bool {
 
 // Err is the error that ended the reading early, or nil.
 func (r *ProfileReader) Err() error { return r.c.err }
-
-// Valid checks what the check of a record does not prove by itself: that it
-// was written right. It wants a lookup's confidence, not its speed.
-func (r *Record) Valid() error {
-	l := r.layout
-	for i := range r.nodes {
-		n := r.Node(i)
-		if n.Parent > i || n.Parent == i && i > 0 || int(n.Namespace) >= l.namespaces || int(n.Source) >= l.sources {
-			return errShort
-		}
-	}
-	for i := range r.spares {
-		if s := r.Spare(i); s.A >= s.B || int(s.B) >= r.nodes {
-			return errShort
-		}
-	}
-	var p Profile
-	ps := r.Profiles()
-	for ps.Next(&p) {
-	}
-	if ps.c.err == nil && len(ps.c.b) > 0 {
-		return errShort
-	}
-	return ps.c.err
-}

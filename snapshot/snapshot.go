@@ -22,7 +22,14 @@ const (
 	// Copy serves index and hot records from a copy in anonymous memory that
 	// was checked after it was copied; cold blocks stay mapped.
 	Copy Memory = "copy"
+	// Once maps the files too, and lets go of their pages as they have been
+	// checked, verified or iterated over: for a tool that goes through a
+	// snapshot larger than its memory, and not for serving.
+	Once Memory = "once"
 )
+
+// onceStep is after how many bytes [Once] lets go of pages.
+const onceStep = 16 << 20
 
 // Snapshot is an open snapshot.
 type Snapshot struct {
@@ -67,8 +74,8 @@ func OpenBytes(files map[string][]byte, hash HexBytes) (*Snapshot, error) {
 }
 
 func open(hash HexBytes, m Memory, keyID string, openFile func(name string) (*file, error)) (_ *Snapshot, err error) {
-	if m != Map && m != Copy {
-		return nil, fmt.Errorf("memory %q is neither %q nor %q", m, Map, Copy)
+	if m != Map && m != Copy && m != Once {
+		return nil, fmt.Errorf("memory %q is none of %q, %q and %q", m, Map, Copy, Once)
 	}
 	s := &Snapshot{}
 	defer func() {
@@ -108,7 +115,7 @@ func (s *Snapshot) openManifest(hash HexBytes) error {
 			return corrupt(f.name, "file", -1, "it is not the manifest that CURRENT names")
 		}
 		s.Manifest, s.Dictionaries, err = parseManifest(f)
-		s.name = nameOf(&s.Manifest, sum[:])
+		s.name = s.Manifest.Name(sum[:])
 		return err
 	})
 }
@@ -149,6 +156,9 @@ func (s *Snapshot) openOne(i int, m Memory, openFile func(name string) (*file, e
 	}
 	if int64(len(f.data)) != info.Size || !bytes.Equal(f.root[:], info.Root) {
 		return corrupt(name, "toc", f.end, "it is not the file that the manifest names")
+	}
+	if m == Once {
+		f.once = onceStep
 	}
 	if m == Copy {
 		if err := f.copySections(hot[0], hot[len(hot)-1]); err != nil {

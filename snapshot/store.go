@@ -3,6 +3,7 @@ package snapshot
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -203,6 +204,26 @@ func (s *Store) Current() (c Current, err error) {
 		return c, corrupt(currentName, "file", -1, "it does not name a snapshot")
 	}
 	return c, nil
+}
+
+// Named finds a snapshot of the store by its name, whether it is current or
+// not. The name holds the start of the manifest's hash, which must agree.
+func (s *Store) Named(name string) (Current, error) {
+	if !snapshotName.MatchString(name) {
+		return Current{}, fmt.Errorf("%q is not the name of a snapshot: they look like 20060102T150405Z-0123456789ab", name)
+	}
+	b, err := os.ReadFile(s.path(snapshotsName, name, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Current{}, fmt.Errorf("store %s has no snapshot %s: %w", s.dir, name, err)
+	}
+	if err != nil {
+		return Current{}, err
+	}
+	hash := sha256.Sum256(b)
+	if !strings.HasSuffix(name, "-"+hex.EncodeToString(hash[:nameHash])) {
+		return Current{}, corrupt(manifestName, "file", -1, "it is not the manifest that the snapshot's name %s tells of", name)
+	}
+	return Current{Name: name, Manifest: hash[:]}, nil
 }
 
 // Open opens the snapshot that c names and checks that the store's secret is

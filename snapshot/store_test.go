@@ -266,3 +266,79 @@ func TestSecondBuildIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A snapshot is found by its name, whether it is current or not, if its
+// manifest is the one that it is named for.
+func TestNamed(t *testing.T) {
+	store := newStore(t)
+	first := publish(t, store, sampleMeta(1, 1, 1), 5)
+	second := sampleMeta(2, 1, 1)
+	publish(t, store, second, 6)
+	got, err := store.Named(first.Name)
+	if err != nil || got.Name != first.Name || !bytes.Equal(got.Manifest, first.Manifest) {
+		t.Fatalf("%+v (%v), want %+v", got, err, first)
+	}
+	s, err := store.Open(got, Map)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Named("20261101T060000Z-0123456789ab"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a snapshot that is not there: %v", err)
+	}
+	for _, bad := range []string{"", "x", "../" + first.Name, first.Name + "/..", draftPrefix + "new"} {
+		if _, err := store.Named(bad); err == nil || errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	path := filepath.Join(store.Dir(), snapshotsName, first.Name, manifestName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[headerSize+10] ^= 1
+	overwrite(t, path, b)
+	if _, err := store.Named(first.Name); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("another manifest under the name: %v", err)
+	}
+}
+
+// The folder for temporary files is its owner's alone, and goes with the
+// draft, also with that of a build that was killed.
+func TestSpillDir(t *testing.T) {
+	store := newStore(t)
+	var dir string
+	for round := range 2 {
+		draft, err := store.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(dir); dir != "" && !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("what a killed build left is there: %v", err)
+		}
+		for range 2 {
+			if dir, err = draft.SpillDir(); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, filepath.Join(dir, "x"), []byte("spilled"))
+		}
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("its mode is %v (%v)", info.Mode(), err)
+		}
+		if round == 0 {
+			if err := draft.lock.Close(); err != nil { // as if killed
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := draft.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("it is there after the draft's end: %v", err)
+		}
+	}
+}

@@ -2,203 +2,193 @@ package snapshot
 
 import (
 	"bytes"
-	"encoding/binary"
+	"context"
+	"errors"
 	"fmt"
-	"iter"
 	"maps"
-	"runtime"
+	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/matchd/matchd/index"
 )
 
 // Verify checks what the checksums of [Open] cannot show: that the parts were
 // written right and agree. It reads every line of the tables, every record and
-// every cold block, looks every identifier up again under hasher, and compares
-// the counts with the manifest's. hasher must be that of the store's secret.
+// every cold block, looks that filters and tables lead from every identifier
+// under hasher to its record, and compares the counts with the manifest's.
+// hasher must be that of the store's secret. It goes through the files in
+// order, so that a snapshot that is open as [Once] may be larger than memory.
 func (s *Snapshot) Verify(hasher index.Hasher) error {
-	return Guard(func() error {
-		if err := s.verifyTables(); err != nil {
-			return err
+	v := verifier{s: s, hasher: hasher, tally: newTally(&s.layout), tables: make([]uint64, s.IndexShards), records: make([]uint64, s.IndexShards)}
+	if err := eachShard(context.Background(), s.IndexShards, v.table); err != nil {
+		return err
+	}
+	if v.entries != s.Counts.Identifiers {
+		return corrupt(manifestName, sectionMeta, -1, "%d identifiers, and %d in the tables", s.Counts.Identifiers, v.entries)
+	}
+	if err := eachShard(context.Background(), s.RecordShards, v.shard); err != nil {
+		return err
+	}
+	for i := range s.IndexShards {
+		s.releaseIndex(i) // of which the filters were read
+		if v.tables[i] != v.records[i] {
+			return corrupt(indexName(i), sectionTable, -1, "it does not lead from the identifiers of the records to them")
 		}
-		return s.verifyRecords(hasher)
-	})
+	}
+	return v.counts()
 }
 
-func (s *Snapshot) verifyTables() error {
-	total := int64(0)
-	for i, t := range s.tables {
-		stats, err := t.Check()
+// verifier gathers what a snapshot holds. For each index shard it adds up a
+// mix of the identifiers and addresses that the table tells of, and one of
+// those that the records have: what is in its place in the table, and in both
+// sums, is found.
+type verifier struct {
+	s      *Snapshot
+	hasher index.Hasher
+
+	mu              sync.Mutex // of what follows
+	tally           tally
+	entries         int64
+	tables, records []uint64 // by index shard
+}
+
+// entrySum is what an entry adds; Hi is all that a table tells of a hash.
+func entrySum(hi, addr uint64) uint64 { return mix(hi&^0xff ^ mix(addr)) }
+
+// table checks the table of an index shard.
+func (v *verifier) table(shard int) error {
+	return Guard(func() error {
+		sum := uint64(0)
+		stats, err := v.s.tables[shard].Check(shard, func(hi, addr uint64) { sum += entrySum(hi, addr) })
 		if err != nil {
-			return corrupt(indexName(i), sectionTable, -1, "%v", err)
+			return corrupt(indexName(shard), sectionTable, -1, "%v", err)
 		}
-		b, err := s.files[i].section(sectionParams)
+		b, err := v.s.files[shard].section(sectionParams)
 		if err != nil {
 			return err
 		}
 		if _, n, err := parseParams(b); err != nil || n != uint64(stats.Entries) {
-			return corrupt(indexName(i), sectionTable, -1, "%d entries where %d are due", stats.Entries, n)
+			return corrupt(indexName(shard), sectionTable, -1, "%d entries where %d are due", stats.Entries, n)
 		}
-		total += int64(stats.Entries)
-	}
-	if total != s.Counts.Identifiers {
-		return corrupt(manifestName, sectionMeta, -1, "%d identifiers, and %d in the tables", s.Counts.Identifiers, total)
-	}
-	return nil
+		v.s.releaseIndex(shard)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.tables[shard] = sum
+		v.entries += int64(stats.Entries)
+		return nil
+	})
 }
 
-func (s *Snapshot) verifyRecords(hasher index.Hasher) error {
-	var mu sync.Mutex
-	sum := Counts{ByNamespace: map[string]int64{}, ByTenant: map[string]int64{}}
-	g := errgroup.Group{}
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for shard := range s.hot {
-		g.Go(func() error {
-			return Guard(func() error {
-				counts, err := s.verifyShard(shard, hasher)
-				mu.Lock()
-				defer mu.Unlock()
-				sum.add(&counts)
+// releaseIndex gives the pages of an index shard back, if that was asked for.
+func (s *Snapshot) releaseIndex(shard int) {
+	f := s.files[shard]
+	w := f.walk(0)
+	w.end(f.end)
+}
+
+// shard checks the persons of a record shard.
+func (v *verifier) shard(shard int) error {
+	return Guard(func() error {
+		c := shardVerifier{
+			s: v.s, scan: v.s.scan(shard, v.hasher), tally: newTally(&v.s.layout), sums: make([]uint64, v.s.IndexShards),
+		}
+		for {
+			more, err := c.scan.next()
+			if err != nil {
 				return err
-			})
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	want := s.Counts
-	if sum.Persons != want.Persons || sum.Identifiers != want.Identifiers || sum.Profiles != want.Profiles ||
-		sum.Links != want.Links || sum.Spares != want.Spares || sum.Largest != want.Largest ||
-		!maps.Equal(sum.ByNamespace, want.ByNamespace) || !maps.Equal(sum.ByTenant, want.ByTenant) {
-		return corrupt(manifestName, sectionMeta, -1, "its counts %+v are not those of the records, %+v", want, sum)
-	}
-	return nil
-}
-
-// Addrs yields the address of every record of a record shard, in order.
-func (s *Snapshot) Addrs(shard int) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		hot := s.hot[shard]
-		for at := uint64(0); at+recordHead <= uint64(len(hot)); {
-			if !yield(at/recordAlign<<s.recordBits | uint64(shard)) {
-				return
 			}
-			at += recordHead + uint64(binary.LittleEndian.Uint32(hot[at+4:]))
-			at = uint64(alignUp(int64(at), recordAlign))
+			if !more {
+				break
+			}
+			if err := c.person(&c.scan.person); err != nil {
+				_, at := v.s.Place(c.scan.addr)
+				return corrupt(recordName(shard), sectionHot, -1, "record at %d: %v", at, err)
+			}
+			if len(c.asked) >= askAtOnce {
+				if err := c.filters(); err != nil {
+					return err
+				}
+			}
 		}
-	}
-}
-
-func (s *Snapshot) verifyShard(shard int, hasher index.Hasher) (Counts, error) {
-	v := recordVerifier{
-		s: s, shard: shard, hasher: hasher,
-		counts: Counts{ByNamespace: map[string]int64{}, ByTenant: map[string]int64{}},
-		block:  ColdBlock{Shard: uint32(shard), Block: 1<<32 - 1},
-	}
-	for addr := range s.Addrs(shard) {
-		if err := v.verify(addr); err != nil {
-			_, at := s.Place(addr)
-			return v.counts, corrupt(recordName(shard), sectionHot, -1, "record at %d: %v", at, err)
-		}
-	}
-	return v.counts, nil
-}
-
-// recordVerifier checks the records of one shard in order.
-type recordVerifier struct {
-	s      *Snapshot
-	shard  int
-	hasher index.Hasher
-	counts Counts
-	last   PersonID
-	buf    []byte
-	key    []byte
-	block  ColdBlock
-	// profile is decoded into again and again.
-	profile Profile
-	raw     []byte
-}
-
-func (v *recordVerifier) verify(addr uint64) (err error) {
-	s, r := v.s, Record{}
-	if v.buf, err = s.Record(addr, v.buf, &r); err != nil {
-		return err
-	}
-	if err := r.Valid(); err != nil {
-		return err
-	}
-	if v.counts.Persons > 0 && bytes.Compare(v.last[:], r.ID[:]) >= 0 || RecordShard(r.ID, s.RecordShards) != v.shard {
-		return fmt.Errorf("its person is out of order")
-	}
-	v.last = r.ID
-	if b := s.ColdBlockOf(addr, &r); b != v.block {
-		if v.raw, err = s.ReadCold(b); err != nil {
+		if err := c.filters(); err != nil {
 			return err
 		}
-		v.block = b
-	}
-	cold, err := s.Cold(v.raw, &r)
-	if err != nil {
-		return err
-	}
-	if err := v.profiles(&r, cold); err != nil {
-		return err
-	}
-	for i, id := range cold.Identifiers {
-		if err := v.identifier(addr, &r, i, id); err != nil {
-			return fmt.Errorf("identifier %d: %w", i, err)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.tally.add(&c.tally)
+		for i, sum := range c.sums {
+			v.records[i] += sum
 		}
-	}
-	v.counts.Persons++
-	v.counts.Identifiers += int64(r.nodes)
-	v.counts.Profiles += int64(r.profiles)
-	v.counts.Spares += int64(r.spares)
-	v.counts.Links += int64(len(cold.Links))
-	v.counts.Largest = max(v.counts.Largest, int64(r.nodes))
-	return nil
+		return nil
+	})
 }
 
-// profiles checks that each profile's customer is the identifier that it says
-// it is, of its own tenant.
-func (v *recordVerifier) profiles(r *Record, cold *ColdPerson) error {
-	p := &v.profile
-	for ps := r.Profiles(); ps.Next(p); {
-		tenant, own := v.s.Tenants[p.Tenant].Name, cold.Identifiers[p.Node]
-		if v.s.Namespaces.At(own.Namespace).Name != index.CRMPrefix+tenant || !bytes.Equal(own.Value, p.Customer) {
-			return fmt.Errorf("a profile is not of the customer that its identifier names")
-		}
-		v.counts.ByTenant[tenant]++
+// counts compares what was counted with the manifest.
+func (v *verifier) counts() error {
+	got, want := v.tally.counts(&v.s.Dictionaries), v.s.Counts
+	if got.Persons != want.Persons || got.Identifiers != want.Identifiers || got.Profiles != want.Profiles ||
+		got.Links != want.Links || got.Spares != want.Spares || got.Largest != want.Largest ||
+		!maps.Equal(got.ByNamespace, want.ByNamespace) || !maps.Equal(got.ByTenant, want.ByTenant) {
+		return corrupt(manifestName, sectionMeta, -1, "its counts %+v are not those of the records, %+v", want, got)
+	}
+	if err := v.s.checkLineage(); err != nil {
+		return corrupt(manifestName, sectionMeta, -1, "%v", err)
 	}
 	return nil
 }
 
-// identifier checks that the cold identifier hashes to what the hot record
-// confirms, and that filter and table lead from it to this record.
-func (v *recordVerifier) identifier(addr uint64, r *Record, i int, id coldIdentifier) error {
-	if r.Node(i).Namespace != id.Namespace {
-		return fmt.Errorf("hot and cold parts have different namespaces")
+// shardVerifier checks the persons of one shard in order.
+type shardVerifier struct {
+	s     *Snapshot
+	scan  *scan
+	tally tally
+	last  PersonID
+	sums  []uint64 // by index shard
+	asked []index.Hash
+	// touched means nothing: it keeps the reads that it is a sum of.
+	touched uint64
+}
+
+// askAtOnce is how many identifiers the filters are asked for together, so
+// that their lines are fetched from memory at once.
+const askAtOnce = 512
+
+func (v *shardVerifier) person(p *Person) error {
+	if v.tally.Persons > 0 && bytes.Compare(v.last[:], p.ID[:]) >= 0 || RecordShard(p.ID, v.s.RecordShards) != v.scan.shard {
+		return errors.New("its person is out of order")
 	}
-	name := v.s.Namespaces.At(id.Namespace).Name
-	v.counts.ByNamespace[name]++
-	v.key = append(append(append(v.key[:0], name...), ':'), id.Value...)
-	h := v.hasher.Sum(v.key)
-	if r.Find(h) != i {
-		return fmt.Errorf("it is not what the record confirms")
-	}
-	shard := v.s.Shard(h)
-	if !v.s.filters[shard].MayContain(h) {
-		return fmt.Errorf("the filter of index shard %d misses it", shard)
-	}
-	t := v.s.tables[shard]
-	for c := t.Seek(h); ; {
-		found, ok := t.Next(h, &c)
-		if !ok {
-			return fmt.Errorf("the table of index shard %d does not lead to it", shard)
+	v.last = p.ID
+	v.tally.count(p)
+	for i := range p.Nodes {
+		h := p.Nodes[i].Hash
+		if v.scan.record.Find(h) != i {
+			return fmt.Errorf("identifier %d: it is not what the record confirms", i)
 		}
-		if found == addr {
-			return nil
+		v.sums[v.s.Shard(h)] += entrySum(h.Hi, v.scan.addr)
+		v.asked = append(v.asked, h)
+	}
+	// Each profile's customer is the identifier that it says, of its tenant.
+	for i := range p.Profiles {
+		q := &p.Profiles[i]
+		own := &p.Nodes[q.Node]
+		tenant, ok := strings.CutPrefix(v.s.Namespaces.At(own.Namespace).Name, index.CRMPrefix)
+		if !ok || tenant != v.s.Tenants[q.Tenant].Name || !bytes.Equal(own.Value, q.Customer) {
+			return errors.New("a profile is not of the customer that its identifier names")
 		}
 	}
+	return nil
+}
+
+// filters checks that the filters let pass what was gathered.
+func (v *shardVerifier) filters() error {
+	for _, h := range v.asked {
+		v.touched += v.s.filters[v.s.Shard(h)].Touch(h)
+	}
+	for _, h := range v.asked {
+		if shard := v.s.Shard(h); !v.s.filters[shard].MayContain(h) {
+			return corrupt(indexName(shard), sectionFilter, -1, "it misses an identifier of a record")
+		}
+	}
+	v.asked = v.asked[:0]
+	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +19,9 @@ import (
 
 // memFS is a file system in memory, for what a Writer does to one.
 type memFS map[string]*memFile
+
+// memLock guards the maps of all, because shards are created at once.
+var memLock sync.Mutex
 
 type memFile struct{ bytes.Buffer }
 
@@ -29,11 +34,14 @@ func (memFS) RemoveAll(string) error             { return nil }
 func (memFS) SyncDir(string) error               { return nil }
 
 func (m memFS) Create(name string, _ os.FileMode) (File, error) {
+	memLock.Lock()
+	defer memLock.Unlock()
 	if _, ok := m[name]; ok {
 		return nil, os.ErrExist
 	}
-	m[name] = &memFile{}
-	return m[name], nil
+	f := &memFile{}
+	m[name] = f
+	return f, nil
 }
 
 func (m memFS) files() map[string][]byte {
@@ -140,28 +148,24 @@ func writeSnapshot(t testing.TB, fs FS, dir string, m Meta, d Dictionaries, pers
 	if err != nil {
 		t.Fatal(err)
 	}
-	for shard := range m.RecordShards {
-		err := w.WriteRecords(shard, func(yield func(*Person) bool) {
-			for _, p := range persons {
-				if RecordShard(p.ID, m.RecordShards) == shard && !yield(p) {
-					return
-				}
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for shard := range m.IndexShards {
-		if err := w.WriteIndex(shard); err != nil {
-			t.Fatal(err)
-		}
-	}
-	manifest, hash, err := w.Finish()
+	manifest, hash, err := w.WriteAll(t.Context(), func(shard int) iter.Seq[*Person] {
+		return shardOf(persons, shard, m.RecordShards)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return manifest, hash
+}
+
+// shardOf yields the persons of one record shard.
+func shardOf(persons []*Person, shard, shards int) iter.Seq[*Person] {
+	return func(yield func(*Person) bool) {
+		for _, p := range persons {
+			if RecordShard(p.ID, shards) == shard && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // sampleFiles makes a snapshot of n persons in memory.

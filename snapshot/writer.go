@@ -2,19 +2,24 @@ package snapshot
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchd/matchd/index"
 )
 
 // Writer writes a snapshot folder, in this order: every record shard (shards
-// may be written at once), every index shard (likewise), the manifest.
+// may be written at once), every index shard (likewise), the manifest. It
+// keeps the hot records of the shards that are being written, and no entries
+// of the index: those are the caller's to store between the two.
 type Writer struct {
 	fs     FS
 	dir    string
@@ -24,11 +29,12 @@ type Writer struct {
 
 	recordBits, indexBits int
 
-	mu      sync.Mutex
-	entries [][]index.Entry // by index shard
+	mu      sync.Mutex // of what follows
 	records []FileInfo
 	indexes []FileInfo
-	counts  Counts
+	tally   tally
+	indexed int64
+	lineage *Lineage
 }
 
 // NewWriter begins a snapshot in dir, which must exist and be empty.
@@ -36,16 +42,16 @@ func NewWriter(fs FS, dir string, meta Meta, d Dictionaries) (*Writer, error) {
 	if err := meta.Validate(); err != nil {
 		return nil, err
 	}
-	return &Writer{
+	w := &Writer{
 		fs: fs, dir: dir, meta: meta, dicts: d,
 		layout:     newLayout(meta, d),
 		recordBits: log2(meta.RecordShards),
 		indexBits:  log2(meta.IndexShards),
-		entries:    make([][]index.Entry, meta.IndexShards),
 		records:    make([]FileInfo, meta.RecordShards),
 		indexes:    make([]FileInfo, meta.IndexShards),
-		counts:     Counts{ByNamespace: map[string]int64{}, ByTenant: map[string]int64{}},
-	}, nil
+	}
+	w.tally = newTally(&w.layout)
+	return w, nil
 }
 
 func log2(n int) int { return parentBits(n) }
@@ -55,62 +61,66 @@ func RecordShard(id PersonID, n int) int {
 	return int((uint16(id[0])<<8 | uint16(id[1])) >> (16 - log2(n)))
 }
 
+// SetLineage says what became of the persons of the previous snapshot, before
+// Finish. Without one there was none.
+func (w *Writer) SetLineage(l Lineage) { w.lineage = &l }
+
 // WriteRecords writes record shard number shard from its persons, which must
-// come in ascending order of their ids. It keeps nothing of a person.
-func (w *Writer) WriteRecords(shard int, persons iter.Seq[*Person]) error {
+// come in ascending order of their ids, and keeps nothing of a person. It hands
+// each identifier's entry to entry, with the index shard that it belongs to; an
+// error of it ends the writing.
+func (w *Writer) WriteRecords(shard int, persons iter.Seq[*Person], entry func(indexShard int, e index.Entry) error) error {
 	name := recordName(shard)
 	f, err := newFileWriter(w.fs, filepath.Join(w.dir, name), name,
 		header{kind: kindRecords, snapshot: w.meta.ID, shard: uint32(shard), shards: uint32(w.meta.RecordShards)}, nil)
 	if err != nil {
 		return err
 	}
-	s := shardWriter{w: w, shard: uint32(shard), counts: Counts{ByNamespace: map[string]int64{}, ByTenant: map[string]int64{}}}
+	s := shardWriter{
+		w: w, shard: uint32(shard), entry: entry, tally: newTally(&w.layout),
+		cold: coldWriter{f: f, id: w.meta.ID, shard: uint32(shard)},
+	}
+	f.section(sectionCold)
 	for p := range persons {
 		if err := s.add(p); err != nil {
 			f.abandon()
 			return fmt.Errorf("write %s: person %v: %w", name, p.ID, err)
 		}
 	}
-	if err := s.cold.flush(f, w.meta.ID, s.shard); err != nil {
+	if err := s.cold.flush(); err != nil {
 		f.abandon()
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	f.section(sectionHot)
-	f.write(s.hot)
+	for _, part := range s.hot.parts {
+		f.write(part)
+	}
 	info, err := f.finish()
 	if err != nil {
 		return err
 	}
-	w.take(shard, info, &s)
-	return nil
-}
-
-// take adds what a record shard gave to the whole.
-func (w *Writer) take(shard int, info FileInfo, s *shardWriter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.records[shard] = info
-	for _, e := range s.entries {
-		i := index.Shard(e.Hash, w.indexBits)
-		w.entries[i] = append(w.entries[i], e)
-	}
-	w.counts.add(&s.counts)
+	w.tally.add(&s.tally)
+	return nil
 }
 
-// shardWriter gathers one record shard.
+// shardWriter gathers one record shard: cold blocks go to the file as they
+// fill up, hot records stay until the end of the cold ones.
 type shardWriter struct {
-	w       *Writer
-	shard   uint32
-	last    PersonID
-	cold    coldWriter
-	hot     []byte
-	entries []index.Entry
-	counts  Counts
+	w     *Writer
+	shard uint32
+	entry func(indexShard int, e index.Entry) error
+	last  PersonID
+	cold  coldWriter
+	hot   partsBuffer
+	tally tally
 }
 
 func (s *shardWriter) add(p *Person) error {
 	w := s.w
-	if s.counts.Persons > 0 && bytes.Compare(s.last[:], p.ID[:]) >= 0 {
+	if s.tally.Persons > 0 && bytes.Compare(s.last[:], p.ID[:]) >= 0 {
 		return errors.New("persons are not in order")
 	}
 	if RecordShard(p.ID, w.meta.RecordShards) != int(s.shard) {
@@ -124,94 +134,53 @@ func (s *shardWriter) add(p *Person) error {
 	if err != nil {
 		return err
 	}
-	at := uint64(len(s.hot))
-	if s.hot, err = appendRecord(s.hot, p, &w.layout, place{w.meta.ID, s.shard, at}, ref); err != nil {
+	part, at := s.hot.next()
+	if *part, err = appendRecord(*part, p, &w.layout, place{w.meta.ID, s.shard, at}, ref); err != nil {
 		return err
 	}
 	addr := at/recordAlign<<w.recordBits | uint64(s.shard)
 	for i := range p.Nodes {
-		s.entries = append(s.entries, index.Entry{Hash: p.Nodes[i].Hash, Addr: addr})
+		h := p.Nodes[i].Hash
+		if err := s.entry(index.Shard(h, w.indexBits), index.Entry{Hash: h, Addr: addr}); err != nil {
+			return err
+		}
 	}
-	s.counts.count(p, &w.dicts)
+	s.tally.count(p)
 	return nil
 }
 
-// validate refuses what the format cannot hold, so that a mistake of the
-// builder shows here and not in an answer.
-func (l *layout) validate(p *Person, oldest Day) error {
-	if len(p.Nodes) == 0 {
-		return errors.New("it has no identifiers")
-	}
-	for i := range p.Nodes {
-		n := &p.Nodes[i]
-		if int(n.Parent) >= i && i > 0 || i == 0 && n.Parent != 0 {
-			return fmt.Errorf("identifier %d stands before its parent", i)
-		}
-		if int(n.Namespace) >= l.namespaces || n.Method >= methods || int(n.Source) >= l.sources ||
-			n.Seen > l.newest || n.Seen < oldest || len(n.Value) > index.MaxValue {
-			return fmt.Errorf("identifier %d is out of range", i)
-		}
-	}
-	for i, s := range p.Spares {
-		if s.A >= s.B || int(s.B) >= len(p.Nodes) || s.Method >= methods || s.Seen > l.newest || s.Seen < oldest {
-			return fmt.Errorf("spare link %d is out of range", i)
-		}
-	}
-	for i := range p.Links {
-		k := &p.Links[i]
-		if k.A >= k.B || int(k.B) >= len(p.Nodes) || k.Method >= methods || int(k.Source) >= l.sources || k.First > k.Last {
-			return fmt.Errorf("link %d is out of range", i)
-		}
-	}
-	for i := range p.Profiles {
-		q := &p.Profiles[i]
-		if int(q.Node) >= len(p.Nodes) || int(q.Tenant) >= l.tenants || q.Kind >= kinds || len(q.Customer) > index.MaxValue {
-			return fmt.Errorf("profile %d is out of range", i)
-		}
-		for k, s := range q.Segments {
-			if int(s) >= l.segments || k > 0 && s <= q.Segments[k-1] {
-				return fmt.Errorf("profile %d: segments are out of range or order", i)
-			}
-		}
-	}
-	return nil
+// partsBuffer is a long buffer that grows without being copied.
+type partsBuffer struct {
+	parts  [][]byte
+	before uint64 // bytes of all parts but the last
 }
 
-func (c *Counts) count(p *Person, d *Dictionaries) {
-	c.Persons++
-	c.Identifiers += int64(len(p.Nodes))
-	c.Profiles += int64(len(p.Profiles))
-	c.Links += int64(len(p.Links))
-	c.Spares += int64(len(p.Spares))
-	c.Largest = max(c.Largest, int64(len(p.Nodes)))
-	for i := range p.Nodes {
-		c.ByNamespace[d.Namespaces.At(p.Nodes[i].Namespace).Name]++
+const partSize = 1 << 20
+
+// next returns the part to append to, and the offset at which that begins.
+func (b *partsBuffer) next() (part *[]byte, at uint64) {
+	n := len(b.parts)
+	switch {
+	case n == 0:
+		b.parts = append(b.parts, nil)
+		n++
+	case len(b.parts[n-1]) >= partSize:
+		b.before += uint64(len(b.parts[n-1]))
+		b.parts = append(b.parts, make([]byte, 0, partSize+partSize/16))
+		n++
 	}
-	for i := range p.Profiles {
-		c.ByTenant[d.Tenants[p.Profiles[i].Tenant].Name]++
-	}
+	last := &b.parts[n-1]
+	return last, b.before + uint64(len(*last))
 }
 
-func (c *Counts) add(o *Counts) {
-	c.Persons += o.Persons
-	c.Identifiers += o.Identifiers
-	c.Profiles += o.Profiles
-	c.Links += o.Links
-	c.Spares += o.Spares
-	c.Largest = max(c.Largest, o.Largest)
-	for k, n := range maps.All(o.ByNamespace) {
-		c.ByNamespace[k] += n
-	}
-	for k, n := range maps.All(o.ByTenant) {
-		c.ByTenant[k] += n
-	}
-}
-
-// WriteIndex writes index shard number shard, after all record shards.
-func (w *Writer) WriteIndex(shard int) error {
-	entries := w.entries[shard]
-	slices.SortFunc(entries, func(a, b index.Entry) int { return a.Hash.Compare(b.Hash) })
+// WriteIndex writes index shard number shard from all its entries, after all
+// record shards. It sorts them in place.
+func (w *Writer) WriteIndex(shard int, entries []index.Entry) error {
 	name := indexName(shard)
+	index.SortEntries(entries)
+	if n := len(entries); n > 0 && (index.Shard(entries[0].Hash, w.indexBits) != shard || index.Shard(entries[n-1].Hash, w.indexBits) != shard) {
+		return fmt.Errorf("write %s: an entry belongs to another shard", name)
+	}
 	table, params, err := index.BuildTable(entries, w.indexBits)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -227,25 +196,81 @@ func (w *Writer) WriteIndex(shard int) error {
 	f.write(index.BuildFilter(entries))
 	f.section(sectionTable)
 	f.write(table)
-	w.indexes[shard], err = f.finish()
-	w.entries[shard] = nil
+	info, err := f.finish()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.indexes[shard] = info
+	w.indexed += int64(len(entries))
 	return err
 }
 
 // Finish writes the manifest, makes the folder durable, and returns the
 // manifest and its hash, which is what a store's CURRENT carries.
 func (w *Writer) Finish() (Manifest, HexBytes, error) {
-	m := Manifest{Meta: w.meta, Counts: w.counts, Files: append(slices.Clone(w.indexes), w.records...)}
+	m := Manifest{Meta: w.meta, Counts: w.tally.counts(&w.dicts), Lineage: w.lineage, Files: append(slices.Clone(w.indexes), w.records...)}
 	for i, f := range m.Files {
 		if f.Size == 0 {
 			return m, nil, fmt.Errorf("file %d of the snapshot was not written", i)
 		}
+	}
+	if w.indexed != m.Counts.Identifiers {
+		return m, nil, fmt.Errorf("the records hold %d identifiers and the index %d", m.Counts.Identifiers, w.indexed)
+	}
+	if err := m.checkLineage(); err != nil {
+		return m, nil, err
 	}
 	hash, err := writeManifest(w.fs, filepath.Join(w.dir, manifestName), m, w.dicts)
 	if err != nil {
 		return m, nil, err
 	}
 	return m, hash, w.fs.SyncDir(w.dir)
+}
+
+// WriteAll writes a whole snapshot whose entries (24 bytes an identifier) fit
+// into memory, on all cores, from the persons of each record shard.
+func (w *Writer) WriteAll(ctx context.Context, persons func(shard int) iter.Seq[*Person]) (Manifest, HexBytes, error) {
+	var mu sync.Mutex
+	entries := make([][]index.Entry, w.meta.IndexShards)
+	err := eachShard(ctx, w.meta.RecordShards, func(shard int) error {
+		own := make([][]index.Entry, len(entries))
+		err := w.WriteRecords(shard, persons(shard), func(i int, e index.Entry) error {
+			own[i] = append(own[i], e)
+			return nil
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range own {
+			entries[i] = append(entries[i], own[i]...)
+		}
+		return err
+	})
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	err = eachShard(ctx, w.meta.IndexShards, func(shard int) error {
+		err := w.WriteIndex(shard, entries[shard])
+		entries[shard] = nil
+		return err
+	})
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	return w.Finish()
+}
+
+// eachShard calls f for each of n shards, as many at once as there are cores.
+func eachShard(ctx context.Context, n int, f func(shard int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for shard := range n {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return f(shard)
+		})
+	}
+	return g.Wait()
 }
 
 func indexName(shard int) string  { return fmt.Sprintf("index-%04d", shard) }

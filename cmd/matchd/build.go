@@ -57,7 +57,6 @@ build fails. The same files, config, time and key give the same bytes.`,
 		if err := buildInputs(&o, asOf, key); err != nil {
 			return err
 		}
-		o.Stage = func(name string) { fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), name) }
 		return runBuild(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
 	}
 	return command

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -55,6 +57,17 @@ func printInspection(w io.Writer, in *snapshot.Inspection) error {
 	fmt.Fprintf(w, "holds      %s identifiers of %s persons, %s profiles, %s links; the largest person has %s identifiers\n",
 		count(m.Counts.Identifiers), count(m.Counts.Persons), count(m.Counts.Profiles), count(m.Counts.Links), count(m.Counts.Largest))
 	fmt.Fprintf(w, "by kind    %s\n", byCount(m.Counts.ByNamespace))
+	if l := m.Lineage; l != nil {
+		fmt.Fprintf(w, "persons    %s kept, %s new, %s merged, %s split, %s gone since %s\n",
+			count(l.Kept), count(l.New), count(l.Merged), count(l.Split), count(l.Gone), l.Previous)
+	}
+	for i, name := range slices.Sorted(maps.Keys(m.Rules)) {
+		title := ""
+		if i == 0 {
+			title = "rules"
+		}
+		fmt.Fprintf(w, "%-9s  %s: %s\n", title, name, m.Rules[name])
+	}
 	fmt.Fprintf(w, "shards     %d of the index, %d of records\n", m.IndexShards, m.RecordShards)
 	fmt.Fprintf(w, "table      %.1f %% full, %.1f %% of its lines spill into the next\n", 100*in.Fill, 100*in.Spilled)
 	fmt.Fprintf(w, "filter     %.2f %% false positives, measured with %s random identifiers\n\n", 100*in.FalsePositives, count(int64(in.Probes)))

@@ -45,15 +45,6 @@ func printReport(w io.Writer, r *build.Report) error {
 	fmt.Fprintf(t, "\t%s connected sets without any profile left out\n", count(r.Dropped))
 	fmt.Fprintf(t, "ids\t%s\n", byCount(r.Counts.ByNamespace))
 	fmt.Fprintf(t, "snapshot\t%s, %s bytes, %.1f an identifier\n", r.Snapshot, count(r.Bytes), float64(r.Bytes)/float64(max(r.Counts.Identifiers, 1)))
-	for _, reach := range r.Reach {
-		own, all := percent(reach.Own, reach.Customers), percent(reach.All, reach.Customers)
-		gain := ""
-		if reach.Own > 0 {
-			gain = fmt.Sprintf(", x%.1f", float64(reach.All)/float64(reach.Own))
-		}
-		fmt.Fprintf(t, "reach\t%s: of %s customers, %s (%.1f %%) have a cookie or device id by own data, %s (%.1f %%) with partners%s\n",
-			reach.Tenant, count(reach.Customers), count(reach.Own), own, count(reach.All), all, gain)
-	}
 	return t.Flush()
 }
 

@@ -31,6 +31,7 @@ them, serves it, and prints lookups to try.`,
 		newLookupCommand(),
 		newInspectCommand(),
 		newVerifyCommand(),
+		newQualityCommand(),
 		newClientCommand(),
 		newBenchCommand(),
 	)

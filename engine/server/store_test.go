@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -87,9 +88,9 @@ func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int) 
 		Segments: testSegments,
 	})
 	must(t, err)
-	must(t, w.WriteRecords(0, slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret), customers))))
-	must(t, w.WriteIndex(0))
-	m, hash, err := w.Finish()
+	m, hash, err := w.WriteAll(t.Context(), func(int) iter.Seq[*snapshot.Person] {
+		return slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret), customers))
+	})
 	must(t, err)
 	cur, err := d.Publish(m, hash)
 	must(t, err)

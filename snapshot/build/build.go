@@ -1,11 +1,24 @@
-// Package build makes a snapshot from the files that an onboard.yaml names:
-// it reads, normalises, resolves, writes, verifies and publishes.
+// Package build makes a snapshot from the files that an onboard.yaml names, in
+// stages that each leave records by partition for the next:
 //
-// Each stage is a function of what the one before it made. What a build makes
-// depends on the rows, the config, the time as_of and the store's secret, and
-// not on the order of files and rows or the number of cores: identifiers,
-// segments, links and persons are sorted before anything is numbered by them.
-// This form holds the graph in memory, about 400 bytes an identifier.
+//	read      rows become hashes of identifiers, links and customers; by hash
+//	number    each identifier gets its rank as a number; rows become profiles
+//	join      links become pairs of numbers
+//	merge     links that repeat each other become one; crowds are found
+//	connect   connected sets are found, on arrays of four bytes an identifier
+//	group     identifiers and links of each set come together
+//	resolve   sets are cut into persons, under the rules of package resolve
+//	write     persons become records, by their ids, and index entries; by hash
+//	verify    what was written is read again, whole
+//	publish   it becomes the store's current snapshot
+//
+// What is between stages is held in memory up to a budget, and beyond it in
+// files, see package spill. No stage holds all identifiers but as numbers.
+//
+// What a build makes depends on the rows, the config, the time as_of, the
+// store's secret and the previous snapshot, and not on the order of files and
+// rows, the number of cores or the memory: whatever is numbered is sorted
+// first.
 package build
 
 import (
@@ -14,6 +27,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -21,6 +35,8 @@ import (
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
 	"github.com/matchd/matchd/snapshot/build/normalise"
+	"github.com/matchd/matchd/snapshot/build/spill"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // Options of a build. Config and Store are required.
@@ -31,12 +47,20 @@ type Options struct {
 	Store string
 	// AsOf is the time that the build is of; zero is the config's.
 	AsOf time.Time
+	// Previous names the snapshot of the store whose persons keep their ids:
+	// [Current], a name, or empty for none.
+	Previous string
 	// MaxBadRows is the share of rows that may be bad, from 0 to 1.
 	MaxBadRows float64
 	// Secret is that of a new store; nil makes one up.
 	Secret *index.Secret
 	// Keep is how many snapshots stay in the store; 0 keeps all.
 	Keep int
+	// Memory is about how many bytes the build may hold, at least MinMemory; 0
+	// is DefaultMemory.
+	Memory int64
+	// Tmp is where spill files go; empty is the store.
+	Tmp string
 	// Workers is how many cores are used; 0 is all.
 	Workers int
 	// Shards is the number of index shards, and of record shards, a power of
@@ -44,9 +68,22 @@ type Options struct {
 	Shards int
 	// FS is the file system that is published to; nil is the machine's.
 	FS snapshot.FS
-	// Stage, if not nil, is told of each stage as it begins.
-	Stage func(name string)
+	// Version is that of the program, for the report.
+	Version string
+	// Progress, if not nil, is told of each stage as it begins, and a few times
+	// a second how far it is. It is called by one goroutine at a time.
+	Progress func(Progress)
 }
+
+// Current is the Previous that names the store's current snapshot; where there
+// is none it is as if none were named.
+const Current = "current"
+
+// Bounds of Options.Memory.
+const (
+	MinMemory     = 64 << 20
+	DefaultMemory = 4 << 30
+)
 
 // idsPerShard is about how many identifiers a shard holds.
 const (
@@ -71,13 +108,19 @@ type builder struct {
 	profiles []config.ProfileFile
 	links    []config.LinkFile
 	ns       *index.Namespaces
+	nodes    []resolve.Node // by namespace
 	norm     *normalise.Normaliser
 	tracer   []bool
+	store    *snapshot.Store
 	draft    *snapshot.Draft
+	previous *snapshot.Snapshot // nil where none is named
 	secret   index.Secret
+	space    *spill.Space
+	oldest   snapshot.Day // of links that are not too old
+
 	report   Report
 	started  time.Time
-	stage    string
+	progress progress
 }
 
 // Purposes of hashers; see index.Secret.Hasher.
@@ -98,35 +141,37 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
-	if err := b.lock(); err != nil {
-		return nil, err
+	if err := b.open(); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
-	defer func() { err = errors.Join(err, b.draft.Close()) }()
-	g, sum, err := b.read(ctx)
-	if err != nil {
-		return &b.report, err
-	}
-	p, meta, err := b.resolve(g, sum)
-	if err != nil {
-		return &b.report, err
-	}
-	if err := b.write(ctx, p, meta); err != nil {
-		return &b.report, err
-	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	stop := b.progress.start(b.opts.Progress)
+	defer stop()
+	err = b.run(ctx)
+	b.report.Spilled = b.space.Spilled()
 	b.begin("")
-	return &b.report, nil
+	return &b.report, err
 }
 
-// begin notes that a stage begins, and how long the one before it took.
-func (b *builder) begin(stage string) {
-	now := time.Now()
-	if b.stage != "" {
-		b.report.Stages[b.stage] = now.Sub(b.started).Round(time.Millisecond).String()
+// run goes through the stages; each frees what the one before it left.
+func (b *builder) run(ctx context.Context) error {
+	n, sum, err := b.read(ctx)
+	if err != nil {
+		return err
 	}
-	b.stage, b.started = stage, now
-	if stage != "" && b.opts.Stage != nil {
-		b.opts.Stage(stage)
+	g, oldest, err := b.connect(ctx, n)
+	if err != nil {
+		return err
 	}
+	meta, err := b.describe(n, sum, oldest)
+	if err != nil {
+		return err
+	}
+	r, err := b.resolve(ctx, n, g, meta)
+	if err != nil {
+		return err
+	}
+	return b.write(ctx, r, meta)
 }
 
 // Validate checks the ranges; it looks at no file.
@@ -138,6 +183,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("%d workers: give the number of cores, or 0 for all", o.Workers)
 	case o.Keep < 0:
 		return fmt.Errorf("%d snapshots to keep: give how many, or 0 for all", o.Keep)
+	case o.Memory != 0 && o.Memory < MinMemory:
+		return fmt.Errorf("%d bytes of memory: give at least %d, or 0 for %d", o.Memory, MinMemory, DefaultMemory)
 	case o.Shards < 0 || o.Shards > 1<<index.MaxShardBits || o.Shards&(o.Shards-1) != 0:
 		return fmt.Errorf("%d shards: give a power of two of at most %d, or 0 to choose by size", o.Shards, 1<<index.MaxShardBits)
 	}
@@ -152,6 +199,9 @@ func (b *builder) prepare() (err error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
+	}
 	if o.FS == nil {
 		o.FS = snapshot.OS{}
 	}
@@ -165,18 +215,29 @@ func (b *builder) prepare() (err error) {
 	if b.cfg.AsOf.IsZero() {
 		return errors.New("the build has no as_of: give it in the config or on the command line")
 	}
+	if err := b.prepareConfig(); err != nil {
+		return err
+	}
+	return b.findFiles()
+}
+
+// prepareConfig works out what the config says for all stages.
+func (b *builder) prepareConfig() (err error) {
 	b.cfg.AsOf = b.cfg.AsOf.UTC().Truncate(time.Second)
+	b.oldest = snapshot.OldestFresh(b.cfg.AsOf, b.cfg.LinkMaxAge)
 	b.report.AsOf = b.cfg.AsOf.Format(time.RFC3339)
 	if b.ns, err = b.cfg.NamespaceTable(); err != nil {
 		return err
 	}
 	for _, n := range b.ns.All() {
-		b.tracer = append(b.tracer, n.Tracer())
+		node := resolve.Node{Kind: resolve.KindOf(n)}
+		if node.Kind == resolve.Customer {
+			node.Tenant = b.cfg.TenantOf(n.Name)
+		}
+		b.nodes, b.tracer = append(b.nodes, node), append(b.tracer, n.Tracer())
 	}
-	if b.norm, err = normalise.New(b.cfg, b.ns, b.cfg.AsOf); err != nil {
-		return err
-	}
-	return b.findFiles()
+	b.norm, err = normalise.New(b.cfg, b.ns, b.cfg.AsOf)
+	return err
 }
 
 // findFiles finds the files and checks what the config says about each.
@@ -197,65 +258,93 @@ func (b *builder) findFiles() (err error) {
 	return nil
 }
 
-// lock makes the store where there is none, and takes its lock.
-func (b *builder) lock() error {
-	store, err := snapshot.CreateStore(b.opts.FS, b.opts.Store, b.opts.Secret)
+// open makes the store where there is none, takes its lock, and opens the
+// previous snapshot.
+func (b *builder) open() (err error) {
+	if b.store, err = snapshot.CreateStore(b.opts.FS, b.opts.Store, b.opts.Secret); err != nil {
+		return err
+	}
+	if b.secret, err = b.store.Secret(); err != nil {
+		return err
+	}
+	if b.draft, err = b.store.Begin(); err != nil {
+		return err
+	}
+	if err := b.openSpace(); err != nil {
+		return err
+	}
+	return b.openPrevious()
+}
+
+func (b *builder) openPrevious() (err error) {
+	var cur snapshot.Current
+	switch b.opts.Previous {
+	case "":
+		return nil
+	case Current:
+		cur, err = b.store.Current()
+		if errors.Is(err, snapshot.ErrNoSnapshot) {
+			return nil
+		}
+	default:
+		cur, err = b.store.Named(b.opts.Previous)
+	}
+	if err == nil {
+		b.previous, err = b.store.Open(cur, snapshot.Once)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("previous snapshot: %w", err)
 	}
-	if b.secret, err = store.Secret(); err != nil {
-		return err
+	return nil
+}
+
+// spillShare is the share of the memory that records between stages may take,
+// in percent; the rest is for the arrays of numbers and what stages work on.
+const spillShare = 45
+
+// openSpace clears away what a killed build left in the folder for temporary
+// files: nobody else uses it while the store is locked.
+func (b *builder) openSpace() error {
+	dir := b.draft.SpillDir
+	if b.opts.Tmp != "" {
+		abs, err := filepath.Abs(b.opts.Store)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256([]byte(abs))
+		own := filepath.Join(b.opts.Tmp, fmt.Sprintf("matchd-build-%x", sum[:8]))
+		if err := spill.Clear(own); err != nil {
+			return err
+		}
+		dir = func() (string, error) { return own, nil }
 	}
-	b.draft, err = store.Begin()
+	b.space = spill.NewSpace(dir, b.opts.Memory/100*spillShare)
+	return nil
+}
+
+func (b *builder) close() error {
+	var err error
+	if b.space != nil {
+		err = b.space.Close()
+	}
+	if b.previous != nil {
+		err = errors.Join(err, b.previous.Close())
+	}
+	if b.draft != nil {
+		err = errors.Join(err, b.draft.Close())
+	}
 	return err
 }
 
-// read reads and normalises all files, and gives up on too many bad rows.
-func (b *builder) read(ctx context.Context) (*graph, rowSum, error) {
-	b.begin("read")
-	r := reader{
-		norm: b.norm, ns: b.ns, asOf: b.cfg.AsOf.Unix(), report: &b.report.Read,
-		ids: snapshot.IdentifierHasher(b.secret), content: b.secret.Hasher(contentPurpose),
+// begin notes that a stage begins, and how long the one before it took.
+func (b *builder) begin(name string) *stage {
+	now := time.Now()
+	if last := b.progress.stage(); last != "" {
+		b.report.Stages[last] = now.Sub(b.started).Round(time.Millisecond).String()
 	}
-	g, sum, err := r.read(ctx, b.profiles, b.links, b.opts.Workers)
-	if err != nil {
-		return nil, sum, err
-	}
-	read := &b.report.Read
-	rows := read.ProfileRows + read.LinkRows + read.Bad
-	if float64(read.Bad) > b.opts.MaxBadRows*float64(rows) {
-		return nil, sum, &TooManyBadRowsError{Bad: read.Bad, Rows: rows, Limit: b.opts.MaxBadRows}
-	}
-	if rows == 0 {
-		return nil, sum, errors.New("the files hold no rows at all: nothing was published")
-	}
-	return g, sum, nil
-}
-
-// resolve cuts the graph into persons and describes the snapshot to be.
-func (b *builder) resolve(g *graph, sum rowSum) (*persons, snapshot.Meta, error) {
-	b.begin("resolve")
-	workers := b.opts.Workers
-	oldest := snapshot.OldestFresh(b.cfg.AsOf, b.cfg.LinkMaxAge)
-	g.rank(workers)
-	b.report.Aged = int64(g.mergeLinks(oldest, b.tracer, workers))
-	p := &persons{g: g, cfg: b.cfg, ns: b.ns, tracer: b.tracer, own: ownSources(b.cfg), born: b.cfg.AsOf.Unix()}
-	p.profiles = g.mergeRows(b.cfg.Tenants, workers)
-	b.report.Merged = b.report.Read.ProfileRows - int64(len(p.profiles))
-	p.gather(b.secret.Hasher(personPurpose), workers)
-	b.report.Dropped = int64(len(p.first) - 1 - len(p.kept))
-	b.report.Reach = p.reach(b.cfg.Sources())
-	meta := snapshot.Meta{
-		KeyID: b.secret.ID(), AsOf: b.cfg.AsOf, Oldest: b.oldestDay(p), LinkMaxAge: b.cfg.LinkMaxAge,
-		Normalised:  map[string]string{index.EmailSHA256: normalise.EmailUID2, index.PhoneSHA256: normalise.PhoneE164},
-		IndexShards: b.opts.Shards, RecordShards: b.opts.Shards,
-	}
-	if b.opts.Shards == 0 {
-		meta.IndexShards = shardsFor(len(g.hashes))
-		meta.RecordShards = meta.IndexShards
-	}
-	meta.ID = b.snapshotID(meta, sum)
-	return p, meta, nil
+	b.started = now
+	b.progress.begin(name)
+	return &stage{workers: b.opts.Workers, done: &b.progress.parts}
 }
 
 // ownSources returns the number of each tenant's own source.
@@ -266,18 +355,6 @@ func ownSources(cfg *config.Config) []uint16 {
 		out[i], _ = config.SourceID(sources, config.ProfileSource(cfg.Tenants[i].Name))
 	}
 	return out
-}
-
-// oldestDay is the earliest day that a record has to hold.
-func (b *builder) oldestDay(p *persons) snapshot.Day {
-	oldest, _ := snapshot.DayOf(b.cfg.AsOf)
-	for i := range p.g.links {
-		oldest = min(oldest, p.g.links[i].last)
-	}
-	for i := range p.profiles {
-		oldest = min(oldest, p.profiles[i].seen)
-	}
-	return oldest
 }
 
 func shardsFor(identifiers int) int {
@@ -293,6 +370,9 @@ func (b *builder) snapshotID(m snapshot.Meta, sum rowSum) (id snapshot.ID) {
 	h := sha256.New()
 	fmt.Fprintf(h, "matchd snapshot %d.%d\nkey %s\nas_of %d\nshards %d %d\n",
 		snapshot.FormatVersion, snapshot.Revision, m.KeyID, m.AsOf.Unix(), m.IndexShards, m.RecordShards)
+	if b.previous != nil {
+		fmt.Fprintf(h, "previous %s\n", b.previous.Name())
+	}
 	h.Write(b.cfg.Canonical())
 	for _, v := range []uint64{sum.hi, sum.lo, sum.rows} {
 		h.Write(binary.BigEndian.AppendUint64(nil, v))

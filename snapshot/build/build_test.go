@@ -188,8 +188,12 @@ func TestCancelledBuild(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		n := 0
 		o.AsOf = testAsOf.AddDate(0, 0, 1)
-		o.Stage = func(stage string) {
-			if n == stop {
+		last := ""
+		o.Progress = func(p Progress) {
+			if p.Stage == last {
+				return
+			}
+			if last = p.Stage; n == stop {
 				cancel()
 			}
 			n++

@@ -192,11 +192,11 @@ func TestSecondBuildAtOnceIsRefused(t *testing.T) {
 	}
 	before := tree(t, o.Store)
 	o.AsOf = testAsOf.AddDate(0, 1, 0)
-	o.Stage = func(stage string) { t.Errorf("the second build comes to the stage %q", stage) }
+	o.Progress = func(p Progress) { t.Errorf("the second build comes to the stage %q", p.Stage) }
 	if _, err := Run(context.Background(), o); err == nil {
 		t.Fatal("a second build at once succeeds")
 	}
-	o.Stage = nil
+	o.Progress = nil
 	sameTree(t, "refused build", before, tree(t, o.Store))
 	if err := draft.Close(); err != nil {
 		t.Fatal(err)

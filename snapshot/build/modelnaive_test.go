@@ -1,13 +1,18 @@
 package build
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"testing"
 
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // names returns every identifier of the world.
@@ -28,8 +33,8 @@ func (w *world) fresh(l worldLink) bool {
 	return !tracer(l.a) && !tracer(l.b) || l.seen >= snapshot.OldestFresh(testAsOf, w.cfg.LinkMaxAge)
 }
 
-// component finds what is connected to id, by breadth-first search.
-func (w *world) component(id string) []string {
+// connected finds what is connected to id, by breadth-first search.
+func (w *world) connected(id string) []string {
 	found, queue := map[string]bool{id: true}, []string{id}
 	for ; len(queue) > 0; queue = queue[1:] {
 		for _, l := range w.links {
@@ -42,6 +47,50 @@ func (w *world) component(id string) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(found))
+}
+
+// component returns the person of id: of all that is connected to it, what the
+// rules leave together. The rules themselves are tested in package resolve.
+func (w *world) component(t testing.TB, id string) (members []string, shared bool) {
+	t.Helper()
+	ns, err := w.cfg.NamespaceTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := w.connected(id)
+	hash := func(name string) index.Hash {
+		key, _, err := ns.AppendKey(nil, []byte(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return snapshot.IdentifierHasher(*testSecret()).Sum(key)
+	}
+	slices.SortFunc(names, func(a, b string) int { return hash(a).Compare(hash(b)) })
+	nodes := make([]resolve.Node, len(names))
+	for i, name := range names {
+		space, _, _ := strings.Cut(name, ":")
+		at, _ := ns.ByName(space)
+		if nodes[i].Kind = resolve.KindOf(ns.At(at)); nodes[i].Kind == resolve.Customer {
+			nodes[i].Tenant = w.cfg.TenantOf(space)
+		}
+	}
+	var edges []resolve.Edge
+	for _, l := range w.links {
+		a, b := slices.Index(names, l.a), slices.Index(names, l.b)
+		if a >= 0 && w.fresh(l) {
+			edges = append(edges, resolve.Edge{A: uint32(min(a, b)), B: uint32(max(a, b)), Method: l.method, Source: l.source, Seen: l.seen})
+		}
+	}
+	slices.SortFunc(edges, func(x, y resolve.Edge) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })
+	res := resolve.NewResolver(w.cfg.Rules).Resolve(nodes, edges)
+	at := slices.Index(names, id)
+	for i, name := range names {
+		if res.Person[i] == res.Person[at] {
+			members = append(members, name)
+		}
+	}
+	slices.Sort(members)
+	return members, res.Shared[at]
 }
 
 // newestRows are the rows about a customer in the newest files about it.
@@ -152,7 +201,7 @@ func (w *world) wantLinks(members []string) (out []string) {
 	}
 	days := map[pair][2]snapshot.Day{}
 	for _, l := range w.links {
-		if !w.fresh(l) || !slices.Contains(members, l.a) {
+		if !w.fresh(l) || !slices.Contains(members, l.a) || !slices.Contains(members, l.b) {
 			continue
 		}
 		k := pair{min(l.a, l.b), max(l.a, l.b), l.source, l.method}

@@ -3,242 +3,400 @@ package build
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
-	"iter"
+	"errors"
 	"slices"
-	"strings"
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/build/report"
+	"github.com/matchd/matchd/snapshot/build/spill"
 	"github.com/matchd/matchd/snapshot/resolve"
 )
 
-// persons is the graph cut into persons: connected sets of identifiers.
-type persons struct {
-	g        *graph
+// resolving cuts the connected sets into persons.
+type resolving struct {
 	cfg      *config.Config
 	ns       *index.Namespaces
-	tracer   []bool
-	own      []uint16 // by tenant: the source of its own profiles
-	born     int64
-	profiles []profile // by node
-	profile  []int32   // by node: its place in profiles, or -1
+	nodes    []resolve.Node // by namespace
+	tracer   []bool         // by namespace
+	own      []uint16       // by tenant: the source of its own profiles
+	sources  []snapshot.Source
+	segments []snapshot.Segment
+	asOf     int64
+	hasher   index.Hasher // of persons' ids
+	salt     []byte       // of the ids of new persons; see identify
+	g        *grouping
 
-	set     []uint32 // by node: the number of its set
-	place   []uint32 // by node: its place in its set
-	members []uint32 // nodes, set by set, ascending
-	first   []uint32 // by set: where its members begin; one more at the end
-	links   []uint32 // places in g.links, set by set, ascending
-	firstL  []uint32 // as first, for links
+	persons *spill.Store // by the first bits of their ids
+	cuts    *spill.Store // by group: lines of quarantine.ndjson
+	collect func() *report.Collector
 
-	kept []keptPerson // ascending by id
+	collected *report.Collector
+	result    resolution
 }
 
-type keptPerson struct {
-	id  snapshot.PersonID
-	set uint32
+// resolution counts what came of the sets.
+type resolution struct {
+	kept, dropped, shared int64 // persons; sets without profile; shared identifiers
+	cuts                  [reasons]int64
+	lineage               lineage
 }
 
-// gather cuts the graph, whose links have been merged, into persons.
-func (p *persons) gather(hasher index.Hasher, workers int) {
-	n := len(p.g.hashes)
-	p.profile = make([]int32, n)
-	for i := range p.profile {
-		p.profile[i] = -1
+// reasons is one more than the last of resolve.Reasons, and tooConnected after
+// it.
+const (
+	tooConnected = resolve.TooLarge + 1
+	reasons      = tooConnected + 1
+)
+
+func reasonName(r resolve.Reason) string {
+	if r == tooConnected {
+		return "too_connected"
 	}
-	for i := range p.profiles {
-		p.profile[p.profiles[i].node] = int32(i)
+	return r.String()
+}
+
+func (r *resolution) add(o *resolution) {
+	r.kept += o.kept
+	r.dropped += o.dropped
+	r.shared += o.shared
+	for i, n := range o.cuts {
+		r.cuts[i] += n
 	}
-	p.cut()
-	for set := range uint32(len(p.first) - 1) {
-		if id, ok := p.identify(hasher, set); ok {
-			p.kept = append(p.kept, keptPerson{id, set})
+	r.lineage.add(&o.lineage)
+}
+
+func (r *resolving) run(ctx context.Context, s *stage) error {
+	r.collected = r.collect()
+	err := s.each(ctx, r.g.nodes.Len(), func() (func(int) error, func() error) {
+		w := &personWorker{
+			r: r, resolver: resolve.NewResolver(r.cfg.Rules), collector: r.collect(),
+			persons: r.persons.Writer(), cuts: r.cuts.Writer(),
+		}
+		return w.group, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			r.collected.Merge(w.collector)
+			r.result.add(&w.result)
+			return errors.Join(w.persons.Close(), w.cuts.Close())
+		}
+	})
+	return errors.Join(err, r.g.nodes.Drop(), r.g.links.Drop())
+}
+
+// groupNode is an identifier of a group.
+type groupNode struct {
+	root, number uint32
+	node
+}
+
+// groupLink is a link of a group.
+type groupLink struct {
+	root uint32
+	link
+}
+
+// personWorker resolves one group after the other.
+type personWorker struct {
+	r             *resolving
+	resolver      *resolve.Resolver
+	collector     *report.Collector
+	persons, cuts *spill.Writer
+	result        resolution
+
+	buf   [2][]byte
+	nodes []groupNode
+	links []groupLink
+
+	// Of one set:
+	kinds   []resolve.Node
+	edges   []resolve.Edge
+	edgeOf  []uint32 // by edge: its place among the set's links
+	members []member
+	local   []uint32 // by node of the set: its place in its person
+	person  snapshot.Person
+	pedges  []resolve.Edge
+	plinks  []*groupLink
+	place   []uint32
+	record  []byte
+}
+
+// member is a node of a set, and the smallest node of its person.
+type member struct{ person, node uint32 }
+
+func (w *personWorker) group(i int) error {
+	if err := w.load(i); err != nil {
+		return err
+	}
+	nodes, links := w.nodes, w.links
+	for len(nodes) > 0 || len(links) > 0 {
+		root := ^uint32(0)
+		if len(nodes) > 0 {
+			root = nodes[0].root
+		}
+		if len(links) > 0 {
+			root = min(root, links[0].root)
+		}
+		n, l := 0, 0
+		for n < len(nodes) && nodes[n].root == root {
+			n++
+		}
+		for l < len(links) && links[l].root == root {
+			l++
+		}
+		if err := w.set(i, nodes[:n], links[:l]); err != nil {
+			return err
+		}
+		nodes, links = nodes[n:], links[l:]
+	}
+	w.r.g.nodes.Free(i)
+	w.r.g.links.Free(i)
+	return nil
+}
+
+// load reads a group and sorts it by sets.
+func (w *personWorker) load(i int) (err error) {
+	var chunks [][]byte
+	if chunks, w.buf[0], err = w.r.g.nodes.Load(i, w.buf[0]); err != nil {
+		return err
+	}
+	w.nodes, w.links = w.nodes[:0], w.links[:0]
+	for _, chunk := range chunks {
+		for d := (decoder{chunk}); d.more(); {
+			w.nodes = append(w.nodes, groupNode{root: d.u32(), number: d.u32(), node: d.node()})
 		}
 	}
-	parallelSort(p.kept, workers, func(a, b keptPerson) int { return bytes.Compare(a.id[:], b.id[:]) })
-}
-
-// cut joins what links connect and lists members and links set by set. Sets
-// are numbered by their smallest node.
-func (p *persons) cut() {
-	n := len(p.g.hashes)
-	joined := make(resolve.Sets, n)
-	for i := range p.g.links {
-		joined.Join(p.g.links[i].a, p.g.links[i].b)
+	if chunks, w.buf[1], err = w.r.g.links.Load(i, w.buf[1]); err != nil {
+		return err
 	}
-	p.set, p.place = make([]uint32, n), make([]uint32, n)
-	var sizes []uint32
-	for i := range uint32(n) {
-		root := joined.Find(i)
-		if root == i {
-			p.set[i] = uint32(len(sizes))
-			sizes = append(sizes, 0)
-		}
-		p.set[i] = p.set[root]
-		p.place[i] = sizes[p.set[i]]
-		sizes[p.set[i]]++
-	}
-	p.first = starts(sizes)
-	p.members = make([]uint32, n)
-	for i := range uint32(n) {
-		p.members[p.first[p.set[i]]+p.place[i]] = i
-	}
-	clear(sizes)
-	for i := range p.g.links {
-		sizes[p.set[p.g.links[i].a]]++
-	}
-	p.firstL = starts(sizes)
-	next := slices.Clone(p.firstL)
-	p.links = make([]uint32, len(p.g.links))
-	for i := range p.g.links {
-		set := p.set[p.g.links[i].a]
-		p.links[next[set]] = uint32(i)
-		next[set]++
-	}
-}
-
-// starts turns sizes into where each part begins, with the end as one more.
-func starts(sizes []uint32) []uint32 {
-	out := make([]uint32, len(sizes)+1)
-	for i, n := range sizes {
-		out[i+1] = out[i] + n
-	}
-	return out
-}
-
-func (p *persons) membersOf(set uint32) []uint32 { return p.members[p.first[set]:p.first[set+1]] }
-
-func (p *persons) linksOf(set uint32) []uint32 { return p.links[p.firstL[set]:p.firstL[set+1]] }
-
-// identify returns the id of a set's person: a keyed hash of its strongest
-// identifier, the one of the strongest namespace with the smallest hash. A set
-// without a profile is no person unless the config keeps those, and an
-// identifier alone never is one.
-func (p *persons) identify(hasher index.Hasher, set uint32) (id snapshot.PersonID, ok bool) {
-	members := p.membersOf(set)
-	best, known := members[0], false
-	for _, m := range members {
-		known = known || p.profile[m] >= 0
-		if p.weight(m) < p.weight(best) {
-			best = m
-		}
-	}
-	if !known && (!p.cfg.KeepAnonymous || len(members) < 2) {
-		return id, false
-	}
-	h := p.g.hashes[best]
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], h.Hi)
-	binary.BigEndian.PutUint64(b[8:], h.Lo)
-	sum := hasher.Sum(b[:])
-	binary.BigEndian.PutUint64(id[:], sum.Hi)
-	binary.BigEndian.PutUint64(id[8:], sum.Lo)
-	return id, true
-}
-
-// weight orders namespaces by how well their identifiers stand for a person;
-// less is better.
-func (p *persons) weight(node uint32) int {
-	switch name := p.ns.At(p.g.spaces[node]).Name; {
-	case strings.HasPrefix(name, index.CRMPrefix):
-		return 0
-	case name == index.EmailSHA256:
-		return 1
-	case name == index.PhoneSHA256:
-		return 2
-	case name == index.PostalHash:
-		return 3
-	}
-	return 4
-}
-
-// shard yields the persons of one record shard, ascending by id.
-func (p *persons) shard(shard, shards int) iter.Seq[*snapshot.Person] {
-	return func(yield func(*snapshot.Person) bool) {
-		at, _ := slices.BinarySearchFunc(p.kept, shard, func(k keptPerson, shard int) int {
-			return cmp.Compare(snapshot.RecordShard(k.id, shards), shard)
-		})
-		for _, k := range p.kept[at:] {
-			if snapshot.RecordShard(k.id, shards) != shard || !yield(p.assemble(k)) {
-				return
+	for _, chunk := range chunks {
+		for d := (decoder{chunk}); d.more(); {
+			l := groupLink{root: d.u32(), link: d.link()}
+			if l.a > l.b {
+				l.a, l.b = l.b, l.a
 			}
+			w.links = append(w.links, l)
 		}
+	}
+	slices.SortFunc(w.nodes, func(a, b groupNode) int {
+		return cmp.Compare(uint64(a.root)<<32|uint64(a.number), uint64(b.root)<<32|uint64(b.number))
+	})
+	slices.SortFunc(w.links, func(a, b groupLink) int {
+		return cmp.Or(cmp.Compare(a.root, b.root), compareLinks(a.link, b.link))
+	})
+	return nil
+}
+
+// set resolves one connected set. Links to crowded identifiers, which are not
+// in it, and links that are too weak for a set that was too large, are cut.
+func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) error {
+	c := w.r.g.c
+	w.kinds, w.edges, w.edgeOf = w.kinds[:0], w.edges[:0], w.edgeOf[:0]
+	for i := range nodes {
+		w.kinds = append(w.kinds, w.r.nodes[nodes[i].ns])
+	}
+	whole := true
+	for i := range links {
+		l := &links[i]
+		if !c.connects(&l.link) {
+			whole = false
+			continue
+		}
+		w.edges = append(w.edges, w.edge(nodes, l))
+		w.edgeOf = append(w.edgeOf, uint32(i))
+	}
+	res := w.resolver.Resolve(w.kinds, w.edges)
+	w.members = w.members[:0]
+	for i, p := range res.Person {
+		w.members = append(w.members, member{p, uint32(i)})
+	}
+	slices.SortFunc(w.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.node, b.node)) })
+	for list := w.members; len(list) > 0; {
+		n := 1
+		for n < len(list) && list[n].person == list[0].person {
+			n++
+		}
+		if err := w.one(nodes, links, list[:n], &res); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	if !whole || res.Cut {
+		return w.quarantine(group, nodes, links, &res)
+	}
+	return nil
+}
+
+// edge turns a link into one between places in its set.
+func (w *personWorker) edge(nodes []groupNode, l *groupLink) resolve.Edge {
+	a, b := placeOf(nodes, l.a), placeOf(nodes, l.b)
+	return resolve.Edge{
+		A: uint32(a), B: uint32(b), Method: l.method, Source: l.source, Seen: l.last,
+		Ages: w.r.tracer[nodes[a].ns] || w.r.tracer[nodes[b].ns],
 	}
 }
 
-// assemble makes the person that a set is.
-func (p *persons) assemble(k keptPerson) *snapshot.Person {
-	members, links := p.membersOf(k.set), p.linksOf(k.set)
-	edges := make([]resolve.Edge, len(links))
-	for i, at := range links {
-		l := &p.g.links[at]
-		edges[i] = resolve.Edge{
-			A: p.place[l.a], B: p.place[l.b], Method: l.method, Source: l.source, Seen: l.last,
-			Ages: p.tracer[p.g.spaces[l.a]] || p.tracer[p.g.spaces[l.b]],
-		}
+// placeOf returns the place of a number in a set.
+func placeOf(nodes []groupNode, number uint32) int {
+	at, _ := slices.BinarySearchFunc(nodes, number, func(n groupNode, number uint32) int { return cmp.Compare(n.number, number) })
+	return at
+}
+
+// one makes a person of members, if they are one to be written: with a
+// profile, or with others where the config keeps those.
+func (w *personWorker) one(nodes []groupNode, links []groupLink, members []member, res *resolve.Result) error {
+	known := false
+	for _, m := range members {
+		known = known || nodes[m.node].profile != nil
 	}
-	tree, spares := resolve.Backbone(len(members), edges)
-	rooted := resolve.Root(len(members), edges, tree, p.root(members))
-	out := &snapshot.Person{ID: k.id, Born: p.born, Nodes: make([]snapshot.Node, len(members))}
-	to := make([]uint32, len(members)) // places in the set to places in Nodes
-	for at, m := range rooted.Order {
-		to[m] = uint32(at)
-		out.Nodes[at] = p.node(members[m], rooted.Parent[at])
-		if e := rooted.Edge[at]; e >= 0 {
-			n := &out.Nodes[at]
-			n.Method, n.Source, n.Seen = edges[e].Method, edges[e].Source, edges[e].Seen
+	if res.Shared[members[0].node] {
+		w.result.shared += int64(len(members))
+	} else if known || w.r.cfg.KeepAnonymous && len(members) > 1 {
+		return w.write(nodes, links, members)
+	}
+	w.result.dropped++
+	return nil
+}
+
+// write assembles a person, counts it and hands it on.
+func (w *personWorker) write(nodes []groupNode, links []groupLink, members []member) error {
+	p := w.assemble(nodes, links, members)
+	p.ID, p.Born = w.identify(nodes, members)
+	w.result.kept++
+	w.collector.Add(p)
+	w.record = appendPerson(append(w.record[:0], 0, 0, 0, 0), p)
+	binary.LittleEndian.PutUint32(w.record, uint32(len(w.record)-4))
+	at := int(binary.BigEndian.Uint16(p.ID[:])) * w.r.persons.Len() >> 16
+	return w.persons.Put(at, w.record)
+}
+
+// assemble makes the person of some members of a set.
+func (w *personWorker) assemble(nodes []groupNode, links []groupLink, members []member) *snapshot.Person {
+	w.local = slices.Grow(w.local[:0], len(nodes))[:len(nodes)]
+	for i := range w.local {
+		w.local[i] = ^uint32(0)
+	}
+	for i, m := range members {
+		w.local[m.node] = uint32(i)
+	}
+	w.pedges, w.plinks = w.pedges[:0], w.plinks[:0]
+	for i := range w.edges {
+		e := w.edges[i]
+		if e.A, e.B = w.local[e.A], w.local[e.B]; e.A == ^uint32(0) || e.B == ^uint32(0) {
+			continue
 		}
+		w.pedges = append(w.pedges, e)
+		w.plinks = append(w.plinks, &links[w.edgeOf[i]])
+	}
+	tree, spares := resolve.Backbone(len(members), w.pedges)
+	rooted := resolve.Root(len(members), w.pedges, tree, w.root(nodes, members))
+	p := &w.person
+	p.Nodes, p.Spares, p.Links, p.Profiles = p.Nodes[:0], p.Spares[:0], p.Links[:0], p.Profiles[:0]
+	w.place = slices.Grow(w.place[:0], len(members))[:len(members)]
+	for at, m := range rooted.Order {
+		w.place[m] = uint32(at)
+		n := w.node(&nodes[members[m].node], rooted.Parent[at])
+		if e := rooted.Edge[at]; e >= 0 {
+			n.Method, n.Source, n.Seen = w.pedges[e].Method, w.pedges[e].Source, w.pedges[e].Seen
+		}
+		p.Nodes = append(p.Nodes, n)
 	}
 	for _, e := range spares {
-		a, b := to[edges[e].A], to[edges[e].B]
-		out.Spares = append(out.Spares, snapshot.Spare{A: min(a, b), B: max(a, b), Method: edges[e].Method, Seen: edges[e].Seen})
+		e := &w.pedges[e]
+		a, b := w.place[e.A], w.place[e.B]
+		p.Spares = append(p.Spares, snapshot.Spare{A: min(a, b), B: max(a, b), Method: e.Method, Seen: e.Seen})
 	}
-	for i, at := range links {
-		l := &p.g.links[at]
-		a, b := to[edges[i].A], to[edges[i].B]
-		out.Links = append(out.Links, snapshot.Link{A: min(a, b), B: max(a, b), Method: l.method, Source: l.source, First: l.first, Last: l.last})
+	for i, l := range w.plinks {
+		a, b := w.place[w.pedges[i].A], w.place[w.pedges[i].B]
+		p.Links = append(p.Links, snapshot.Link{A: min(a, b), B: max(a, b), Method: l.method, Source: l.source, First: l.first, Last: l.last})
 	}
-	slices.SortFunc(out.Links, func(x, y snapshot.Link) int {
+	slices.SortFunc(p.Links, func(x, y snapshot.Link) int {
 		return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B), cmp.Compare(x.Method, y.Method), cmp.Compare(x.Source, y.Source))
 	})
-	out.Profiles = p.profilesOf(members, to)
-	return out
+	w.profiles(nodes, members)
+	return p
 }
 
 // root is the place of the first profile, or of the first identifier.
-func (p *persons) root(members []uint32) uint32 {
-	i := slices.IndexFunc(members, func(m uint32) bool { return p.profile[m] >= 0 })
+func (w *personWorker) root(nodes []groupNode, members []member) uint32 {
+	i := slices.IndexFunc(members, func(m member) bool { return nodes[m.node].profile != nil })
 	return uint32(max(i, 0))
 }
 
 // node returns a node without its link. Where it stands alone it is a profile
 // that nothing was linked to: the tenant's own file says so.
-func (p *persons) node(m, parent uint32) snapshot.Node {
-	n := snapshot.Node{Hash: p.g.hashes[m], Namespace: p.g.spaces[m], Value: p.g.value(m), Parent: parent}
-	if i := p.profile[m]; i >= 0 {
-		q := &p.profiles[i]
-		n.Method, n.Seen = snapshot.Authenticated, q.seen
-		n.Source = p.own[q.tenant]
+func (w *personWorker) node(n *groupNode, parent uint32) snapshot.Node {
+	out := snapshot.Node{Hash: n.hash, Namespace: n.ns, Value: n.value, Parent: parent}
+	if n.profile != nil {
+		d := decoder{n.profile}
+		tenant := d.u16()
+		_ = d.u8()
+		out.Method, out.Seen, out.Source = snapshot.Authenticated, snapshot.Day(d.u16()), w.r.own[tenant]
 	}
-	return n
+	return out
 }
 
-// profilesOf returns the profiles of a person, newest consent first.
-func (p *persons) profilesOf(members, to []uint32) []snapshot.Profile {
-	var out []snapshot.Profile
+// profiles adds the profiles of a person, newest consent first.
+func (w *personWorker) profiles(nodes []groupNode, members []member) {
+	p := &w.person
 	for i, m := range members {
-		at := p.profile[m]
-		if at < 0 {
+		n := &nodes[m.node]
+		if n.profile == nil {
 			continue
 		}
-		q := &p.profiles[at]
-		out = append(out, snapshot.Profile{
-			Node: to[i], Tenant: q.tenant, Kind: q.kind, Customer: p.g.value(m), Segments: q.segments, Consent: q.consent,
+		d := decoder{n.profile}
+		q := d.profile()
+		p.Profiles = append(p.Profiles, snapshot.Profile{
+			Node: w.place[i], Tenant: q.tenant, Kind: q.kind, Customer: n.value, Segments: q.segments, Consent: q.consent,
 		})
 	}
-	slices.SortFunc(out, func(x, y snapshot.Profile) int {
+	slices.SortFunc(p.Profiles, func(x, y snapshot.Profile) int {
 		return cmp.Or(cmp.Compare(y.Consent.At, x.Consent.At), cmp.Compare(x.Tenant, y.Tenant), bytes.Compare(x.Customer, y.Customer))
 	})
-	return out
+}
+
+// identify returns the id and the birth of a person: those of the oldest of
+// the previous persons that it is heir of; otherwise it is born now, and its id
+// is a keyed hash of its strongest identifier, the one of the strongest kind
+// with the smallest hash, and of the snapshot before: so that a person who is
+// new in one build never gets the id that another one has kept.
+func (w *personWorker) identify(nodes []groupNode, members []member) (snapshot.PersonID, int64) {
+	if w.r.g.heirs != nil {
+		if a, ok := w.inherit(nodes, members); ok {
+			return a.id, a.born
+		}
+	}
+	best := members[0].node
+	for _, m := range members[1:] {
+		if weight(w.kinds[m.node].Kind) < weight(w.kinds[best].Kind) {
+			best = m.node
+		}
+	}
+	h := nodes[best].hash
+	b := binary.BigEndian.AppendUint64(nil, h.Hi)
+	b = append(binary.BigEndian.AppendUint64(b, h.Lo), w.r.salt...)
+	sum := w.r.hasher.Sum(b)
+	var id snapshot.PersonID
+	binary.BigEndian.PutUint64(id[:], sum.Hi)
+	binary.BigEndian.PutUint64(id[8:], sum.Lo)
+	return id, w.r.asOf
+}
+
+// weight orders kinds by how well their identifiers stand for a person; less
+// is better.
+func weight(k resolve.Kind) int {
+	switch k {
+	case resolve.Customer:
+		return 0
+	case resolve.Email:
+		return 1
+	case resolve.Phone:
+		return 2
+	case resolve.Postal:
+		return 3
+	}
+	return 4
 }

@@ -11,7 +11,6 @@ import (
 
 // profile is what all rows about one customer come to.
 type profile struct {
-	node     uint32
 	tenant   uint16
 	kind     snapshot.Kind
 	seen     snapshot.Day
@@ -19,40 +18,30 @@ type profile struct {
 	segments []uint32
 }
 
-// mergeRows makes one profile of all rows about one customer, in the order of
-// their identifiers. The rows of the newest files decide. Where several are as
-// new, what they disagree on is denied: a segment must stand in all of them,
-// and for consent see mergeConsent.
-func (g *graph) mergeRows(tenants []config.Tenant, workers int) []profile {
-	parallelSort(g.rows, workers, func(x, y row) int {
+// mergeRows makes one profile of all rows about one customer. The rows of the
+// newest files decide. Where several are as new, what they disagree on is
+// denied: a segment must stand in all of them, and for consent see
+// mergeConsent.
+func mergeRows(rows []row, tenants []config.Tenant) profile {
+	slices.SortFunc(rows, func(x, y row) int {
 		return cmp.Or(
-			cmp.Compare(x.node, y.node), cmp.Compare(y.asOf, x.asOf), cmp.Compare(x.kind, y.kind),
+			cmp.Compare(y.asOf, x.asOf), cmp.Compare(x.kind, y.kind),
 			cmp.Compare(x.consent.At, y.consent.At), cmp.Compare(x.consent.Expires, y.consent.Expires),
 			cmp.Compare(x.consent.Purposes, y.consent.Purposes), slices.Compare(x.segments, y.segments),
 		)
 	})
-	var out []profile
-	for rows := g.rows; len(rows) > 0; {
-		n := 1
-		for n < len(rows) && rows[n].node == rows[0].node {
-			n++
-		}
-		newest := 1
-		for newest < n && rows[newest].asOf == rows[0].asOf {
-			newest++
-		}
-		out = append(out, mergeProfile(rows[:newest], &tenants[rows[0].tenant]))
-		rows = rows[n:]
+	newest := 1
+	for newest < len(rows) && rows[newest].asOf == rows[0].asOf {
+		newest++
 	}
-	g.rows = nil
-	return out
+	return mergeProfile(rows[:newest], &tenants[rows[0].tenant])
 }
 
 // mergeProfile merges rows about one customer from files of one time.
 func mergeProfile(rows []row, t *config.Tenant) profile {
 	r := rows[0]
 	p := profile{
-		node: r.node, tenant: r.tenant, kind: r.kind, seen: r.seen,
+		tenant: r.tenant, kind: r.kind, seen: r.seen,
 		consent: mergeConsent(rows, t), segments: slices.Clone(r.segments),
 	}
 	slices.Sort(p.segments)

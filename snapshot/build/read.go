@@ -3,45 +3,21 @@ package build
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
 	"github.com/matchd/matchd/snapshot/build/normalise"
 	"github.com/matchd/matchd/snapshot/build/source"
+	"github.com/matchd/matchd/snapshot/build/spill"
 )
-
-// batchRows is how many rows go from a reader to the graph together.
-const batchRows = 4096
-
-// batch is a run of normalised rows of one file. Its identifiers are numbered
-// within it.
-type batch struct {
-	ids    []batchID
-	values []byte
-	links  []link
-	rows   []batchRow
-	sum    rowSum
-}
-
-type batchID struct {
-	hash      index.Hash
-	namespace index.NamespaceID
-	from, to  uint32 // in values
-}
-
-type batchRow struct {
-	row
-	codes []string
-}
 
 // rowSum adds up hashes of rows, so that it depends on which rows there are
 // and how often, and not on their order.
@@ -59,15 +35,25 @@ func (s *rowSum) merge(o rowSum) {
 	s.rows += o.rows
 }
 
-// reader runs the reading stage.
+// reader runs the reading stage: rows become records of identifiers, links and
+// customers, by partition of their identifiers.
 type reader struct {
+	cfg     *config.Config
 	norm    *normalise.Normaliser
 	ns      *index.Namespaces
+	tracer  []bool
 	ids     index.Hasher
 	content index.Hasher // of rows, for the snapshot's id
 	asOf    int64
+	oldest  snapshot.Day // links of tracers that were last seen before are too old
+	workers int
+	to      *spill.Store
+	codes   *codes
+	rows    *atomic.Int64 // for progress
+	bytes   *atomic.Int64
 
 	mu     sync.Mutex
+	free   []*rowWriter
 	report *ReadReport
 }
 
@@ -88,134 +74,141 @@ type ReadReport struct {
 // FileReport says what was read of one file.
 type FileReport struct {
 	File string `json:"file"`
-	Rows int64  `json:"rows"` // good ones
-	Bad  int64  `json:"bad_rows"`
+	// Source is where its links come from.
+	Source string `json:"source"`
+	Rows   int64  `json:"rows"` // good ones
+	Bad    int64  `json:"bad_rows"`
 }
 
-// read reads all files, some at once, and gathers their rows into a graph.
-func (r *reader) read(ctx context.Context, profiles []config.ProfileFile, links []config.LinkFile, workers int) (*graph, rowSum, error) {
-	batches := make(chan *batch, workers)
+// read reads all files, some at once, and returns the sum of their rows and
+// how many links were too old.
+func (r *reader) read(ctx context.Context, profiles []config.ProfileFile, links []config.LinkFile) (sum rowSum, aged int64, err error) {
 	g, ctx := errgroup.WithContext(ctx)
-	files, fctx := errgroup.WithContext(ctx)
-	files.SetLimit(workers)
-	g.Go(func() error {
-		defer close(batches)
-		for _, f := range profiles {
-			files.Go(func() error { return r.profiles(fctx, f, batches) })
+	g.SetLimit(r.workers)
+	for _, f := range profiles {
+		g.Go(func() error { return r.profiles(ctx, f) })
+	}
+	for _, f := range links {
+		g.Go(func() error { return r.links(ctx, f) })
+	}
+	err = g.Wait()
+	for _, w := range r.free {
+		sum.merge(w.sum)
+		aged += w.aged
+		if err == nil {
+			err = w.out.Close()
 		}
-		for _, f := range links {
-			files.Go(func() error { return r.links(fctx, f, batches) })
-		}
-		return files.Wait()
-	})
-	out, sum := newGraph(), rowSum{}
-	g.Go(func() error {
-		for b := range batches {
-			sum.merge(b.sum)
-			if err := out.add(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	err := g.Wait()
+	}
+	r.sortReport()
+	return sum, aged, err
+}
+
+// sortReport makes the report independent of the order of reading.
+func (r *reader) sortReport() {
 	slices.SortFunc(r.report.BadRows, func(a, b source.BadRow) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Reason, b.Reason))
 	})
 	r.report.BadRows = r.report.BadRows[:min(len(r.report.BadRows), maxListed)]
-	slices.SortFunc(r.report.Files, func(a, b FileReport) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(r.report.Files, func(a, b FileReport) int {
+		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Source, b.Source), cmp.Compare(a.Rows, b.Rows))
+	})
 	slices.Sort(r.report.Warnings)
 	r.report.Warnings = r.report.Warnings[:min(len(r.report.Warnings), maxListed)]
-	return out, sum, err
 }
 
-// fileReader is the state of reading one file.
+// fileReader is the state of reading one file. Its methods may be called at
+// once.
 type fileReader struct {
-	r        *reader
-	ctx      context.Context
-	to       chan<- *batch
+	r       *reader
+	options source.Options
+
+	mu       sync.Mutex
+	writers  []*rowWriter
 	report   FileReport
 	bad      []source.BadRow
 	fields   map[string]int64
 	warnings []string
-	codes    map[string]string // segments of the file, each kept once
-	batch    *batch
 }
 
-func (r *reader) open(ctx context.Context, f config.File, to chan<- *batch, read func(*fileReader, io.Reader, source.Options) error) (err error) {
-	in, err := os.Open(f.Path)
-	if err != nil {
-		return err
+// open reads a file: read is given the file and calls back with its rows.
+func (r *reader) open(f config.File, spec *config.FileSpec, from string, total *int64, read func(*fileReader) error) error {
+	fr := &fileReader{r: r, report: FileReport{File: f.Name, Source: from}, fields: map[string]int64{}}
+	fr.options = source.Options{
+		File: f.Name, Layout: spec.Layout, Columns: spec.Columns, Workers: r.workers, Read: r.bytes,
+		Bad: fr.reject, Warn: fr.warn,
 	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	fr := &fileReader{
-		r: r, ctx: ctx, to: to, report: FileReport{File: f.Name},
-		fields: map[string]int64{}, codes: map[string]string{}, batch: &batch{},
-	}
-	err = read(fr, in, source.Options{File: f.Name, Bad: fr.reject, Warn: fr.warn})
-	if err == nil {
-		err = fr.send()
-	}
+	err := read(fr)
+	fr.finish(total)
 	if err == nil && fr.report.Rows == 0 && fr.report.Bad > 0 {
 		err = fmt.Errorf("%s: none of its %d rows is good; the first: line %d: %s", f.Name, fr.report.Bad, fr.bad[0].Line, fr.bad[0].Reason)
 	}
-	fr.finish()
 	return err
 }
 
 // finish adds what a file's reading came to to the report.
-func (f *fileReader) finish() {
-	r := f.r.report
-	f.r.mu.Lock()
-	defer f.r.mu.Unlock()
-	r.Files = append(r.Files, f.report)
-	r.Bad += f.report.Bad
-	r.BadRows = append(r.BadRows, f.bad...)
-	r.Warnings = append(r.Warnings, f.warnings...)
+func (f *fileReader) finish(total *int64) {
+	for _, w := range f.writers {
+		f.report.Rows += w.rows
+		w.rows = 0
+	}
+	slices.SortFunc(f.bad, func(a, b source.BadRow) int { return cmp.Compare(a.Line, b.Line) })
+	r := f.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, f.writers...)
+	r.report.Files = append(r.report.Files, f.report)
+	*total += f.report.Rows
+	r.report.Bad += f.report.Bad
+	r.report.BadRows = append(r.report.BadRows, f.bad[:min(len(f.bad), maxListed)]...)
+	r.report.Warnings = append(r.report.Warnings, f.warnings...)
 	for column, n := range f.fields {
-		r.BadFields[column] += n
+		r.report.BadFields[column] += n
 	}
 }
 
+// maxKept bounds the bad rows of a file that are kept until they are sorted.
+const maxKept = 100 * maxListed
+
 func (f *fileReader) reject(b source.BadRow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.report.Bad++
-	if len(f.bad) < maxListed {
-		f.bad = append(f.bad, b)
+	if f.bad = append(f.bad, b); len(f.bad) > maxKept {
+		slices.SortFunc(f.bad, func(a, b source.BadRow) int { return cmp.Compare(a.Line, b.Line) })
+		f.bad = f.bad[:maxListed]
 	}
 }
 
 func (f *fileReader) warn(w source.Warning) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.warnings) < maxListed {
 		f.warnings = append(f.warnings, w.String())
 	}
 }
 
-// done counts a row and sends the batch on when it is full.
-func (f *fileReader) done(content []byte) error {
-	f.batch.sum.add(f.r.content.Sum(content))
-	f.report.Rows++
-	if len(f.batch.links)+len(f.batch.rows) < batchRows {
-		return nil
-	}
-	return f.send()
-}
-
-func (f *fileReader) send() error {
-	select {
-	case f.to <- f.batch:
-		f.batch = &batch{}
-		return nil
-	case <-f.ctx.Done():
-		return context.Cause(f.ctx)
+func (f *fileReader) badFields(list []normalise.BadField) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, b := range list {
+		f.fields[b.Column]++
 	}
 }
 
-// id adds an identifier to the batch and returns its number there.
-func (f *fileReader) id(id normalise.Identifier) uint32 {
-	b := f.batch
-	value := f.r.ns.Value(id.Namespace, id.Key)
-	from := uint32(len(b.values))
-	b.values = append(b.values, value...)
-	b.ids = append(b.ids, batchID{f.r.ids.Sum(id.Key), id.Namespace, from, uint32(len(b.values))})
-	return uint32(len(b.ids) - 1)
+// writer returns a row writer for one goroutine.
+func (f *fileReader) writer() *rowWriter {
+	r := f.r
+	r.mu.Lock()
+	var w *rowWriter
+	if n := len(r.free); n > 0 {
+		w, r.free = r.free[n-1], r.free[:n-1]
+	} else {
+		w = &rowWriter{r: r, out: r.to.Writer()}
+	}
+	r.mu.Unlock()
+	w.file, w.cache = f, map[string]uint32{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.writers = append(f.writers, w)
+	return w
 }

@@ -27,16 +27,21 @@ func (c *Config) Canonical() []byte {
 	for i := range c.Links {
 		add("links %s", c.Links[i].settings())
 	}
+	for name, value := range c.RulesText() {
+		add("resolution %s %s", name, value)
+	}
 	slices.Sort(lines)
 	// Two specs that say the same are as one with a wider path.
 	lines = slices.Compact(lines)
-	head := fmt.Sprintf("onboard %d\nas_of %s\ndefault_region %q\nkeep_anonymous %t\nlink_max_age %d\n",
-		c.Version, timeText(c.AsOf), c.DefaultRegion, c.KeepAnonymous, c.LinkMaxAge)
+	head := fmt.Sprintf("onboard %d\nas_of %s\ndefault_region %q\nkeep_anonymous %t\nlink_max_age %d\nnormalise %s %s %s\n",
+		c.Version, timeText(c.AsOf), c.DefaultRegion, c.KeepAnonymous, c.LinkMaxAge,
+		c.Normalise.Email, c.Normalise.Phone, c.Normalise.Postal)
 	return []byte(head + strings.Join(lines, "\n") + "\n")
 }
 
-// settings is all that a spec says but its path. A column renamed to its own
-// name is left out: it says nothing.
+// settings is all that a spec says of what its rows mean. Its path and layout
+// are left out, since the rows themselves are compared, and so is a column
+// renamed to its own name.
 func (s *FileSpec) settings() string {
 	var b strings.Builder
 	b.WriteString("as_of " + timeText(s.AsOf))

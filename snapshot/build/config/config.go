@@ -5,11 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/source"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // Version is the version of onboard.yaml that this package reads.
@@ -29,6 +32,8 @@ const (
 	// MaxLinkMaxAge is after how many months links of cookies and device ids
 	// age out, unless configured shorter.
 	MaxLinkMaxAge = 13
+	// DefaultMaxConnected is how many identifiers may hang together.
+	DefaultMaxConnected = 1_000_000
 )
 
 // Config is an onboard.yaml that has been validated.
@@ -43,10 +48,17 @@ type Config struct {
 	DefaultRegion string
 	// Namespaces are the declared ones, sorted by name.
 	Namespaces []index.Namespace
+	// Normalise names the profiles by which identifiers are made.
+	Normalise Normalise
 	// Tenants are sorted by name: the place of a tenant is its number.
 	Tenants []Tenant
 	// Links are the link files.
 	Links []LinkSpec
+	// Rules are the limits of resolution.
+	Rules resolve.Rules
+	// MaxConnected is how many identifiers may hang together before any rule
+	// cuts them; more, and the weakest methods connect nobody.
+	MaxConnected int
 	// KeepAnonymous says to write persons without any profile.
 	KeepAnonymous bool
 	// LinkMaxAge is after how many months links of cookies and device ids age
@@ -69,10 +81,13 @@ type Tenant struct {
 
 // FileSpec names files that are read alike.
 type FileSpec struct {
-	// Path is the glob as the config gives it (see path/filepath.Match).
+	// Path is the glob as the config gives it (see path/filepath.Match), or
+	// source.Stdin for standard input.
 	Path string
 	// AsOf is the time that the files are of; zero means that of the build.
 	AsOf time.Time
+	// Layout is what the files' names do not say of them, or say wrongly.
+	Layout source.Layout
 	// Columns renames the files' columns: their name, as source.HeaderName
 	// has it, to ours.
 	Columns map[string]string
@@ -117,6 +132,25 @@ func (c *Config) NamespaceTable() (*index.Namespaces, error) {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return t, nil
+}
+
+// TenantOf returns the number of the tenant whose profiles a namespace names.
+func (c *Config) TenantOf(namespace string) uint16 {
+	name := strings.TrimPrefix(namespace, index.CRMPrefix)
+	i, _ := slices.BinarySearchFunc(c.Tenants, name, func(t Tenant, name string) int { return strings.Compare(t.Name, name) })
+	return uint16(i)
+}
+
+// RulesText returns the limits of resolution as a manifest records them.
+func (c *Config) RulesText() map[string]string {
+	return map[string]string{
+		"max_identifiers":           strconv.Itoa(c.Rules.MaxIdentifiers),
+		"max_customers_per_device":  strconv.Itoa(c.Rules.MaxOnDevice),
+		"max_customers_per_contact": strconv.Itoa(c.Rules.MaxOnContact),
+		"max_connected":             strconv.Itoa(c.MaxConnected),
+		"shared":                    c.Rules.Shared.String(),
+		"version":                   strconv.Itoa(resolve.Version),
+	}
 }
 
 func profileNamespace(tenant string) index.Namespace {

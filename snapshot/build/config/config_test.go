@@ -130,7 +130,7 @@ func TestErrors(t *testing.T) {
 		{"version: 1\n", `onboard.yaml:1: config: key "tenants" is missing; add it`},
 		{"version: 1\ntenants: []\n", "onboard.yaml:2: tenants: none is given; a pool needs at least one"},
 
-		{minimal("link_maxage: 3\n"), `onboard.yaml:3: config: unknown key "link_maxage"; did you mean "link_max_age"? Known are as_of, default_region, keep_anonymous, link_max_age, links, namespaces, tenants, version`},
+		{minimal("link_maxage: 3\n"), `onboard.yaml:3: config: unknown key "link_maxage"; did you mean "link_max_age"? Known are as_of, default_region, keep_anonymous, link_max_age, links, namespaces, normalise, resolution, tenants, version`},
 		{minimal("xyz: 3\n"), `onboard.yaml:3: config: unknown key "xyz"; known are as_of,`},
 		{"version: 1\ntenants:\n  - name: acme\n    profile: []\n", `onboard.yaml:4: tenant: unknown key "profile"; did you mean "profiles"?`},
 		{minimal("version: 1\n"), `onboard.yaml:3: config: key "version" is given twice, first at line 1; remove one`},
@@ -180,6 +180,15 @@ func TestErrors(t *testing.T) {
 		{minimal("links:\n  - {path: a.csv, source: s, party: fourth}\n"), `onboard.yaml:4: party: party "fourth" is none of [first second third]`},
 		{minimal("links:\n  - {path: a.csv, source: \"a\\tb\", party: first}\n"), `onboard.yaml:4: source: "a\tb" is not a name of 1 to 128 bytes without control characters`},
 		{minimal("links:\n  - {path: a.csv, source: crm.acme, party: first}\n"), `onboard.yaml:4: source: "crm.acme": names with "crm." are kept for the tenants' own profiles`},
+		{link(", format: xls"), `onboard.yaml:4: format: format "xls" is none of csv, tsv, ndjson, parquet`},
+		{link(", compression: zip"), `onboard.yaml:4: compression: compression "zip" is none of none, gzip, zstd`},
+		{link(", delimiter: ab"), `onboard.yaml:4: delimiter: delimiter "ab" is not a single character`},
+		{link(", encoding: ebcdic"), `onboard.yaml:4: encoding: encoding "ebcdic" is none of utf-8, windows-1252, iso-8859-1, iso-8859-15, utf-16`},
+		{link(", format: parquet, encoding: utf-16"), "onboard.yaml:4: format parquet is always UTF-8; remove encoding"},
+		{
+			minimal("links:\n  - {path: \"-\", source: s, party: first}\n  - {path: \"-\", source: t, party: first}\n"),
+			`onboard.yaml:5: path: "-", standard input, is given twice, first at line 4; it can be read once`,
+		},
 	} {
 		_, err := Parse([]byte(c.in), ".")
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {

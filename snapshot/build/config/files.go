@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/matchd/matchd/snapshot/build/source"
 )
 
 // File is a file to read.
@@ -33,7 +35,8 @@ type LinkFile struct {
 }
 
 // Files finds the files that the config names, sorted by name, profiles within
-// their tenant. A path that matches no file is an error.
+// their tenant. A path that matches no file is an error. Standard input is a
+// file too.
 //
 // A file that several specs of one tenant match, or several specs of links
 // that say the same, is listed once. Two specs of one tenant that match a file
@@ -69,8 +72,8 @@ func (c *Config) profileFiles(tenant int) ([]ProfileFile, error) {
 				list = append(list, ProfileFile{File: f, Tenant: uint16(tenant), Spec: spec})
 				continue
 			}
-			if spec.settings() != other.settings() {
-				return nil, fmt.Errorf("%s:%d: %s is also matched at line %d, with another as_of or other columns; let one path match it", c.name, spec.Line, f.Name, other.Line)
+			if spec.settings() != other.settings() || spec.layout(f) != other.layout(f) {
+				return nil, fmt.Errorf("%s:%d: %s is also matched at line %d, with another as_of, format or other columns; let one path match it", c.name, spec.Line, f.Name, other.Line)
 			}
 		}
 	}
@@ -81,7 +84,7 @@ func (c *Config) profileFiles(tenant int) ([]ProfileFile, error) {
 func (c *Config) linkFiles() ([]LinkFile, error) {
 	type reading struct{ path, settings string }
 	var list []LinkFile
-	seen := make(map[reading]bool)
+	by := make(map[reading]*LinkSpec)
 	for i := range c.Links {
 		spec := &c.Links[i]
 		files, err := c.expand(&spec.FileSpec)
@@ -90,9 +93,14 @@ func (c *Config) linkFiles() ([]LinkFile, error) {
 		}
 		for _, f := range files {
 			r := reading{f.Path, spec.settings()}
-			if !seen[r] {
-				seen[r] = true
+			other := by[r]
+			if other == nil {
+				by[r] = spec
 				list = append(list, LinkFile{File: f, Spec: spec})
+				continue
+			}
+			if spec.layout(f) != other.layout(f) {
+				return nil, fmt.Errorf("%s:%d: %s is also matched at line %d, with another format; let one path match it", c.name, spec.Line, f.Name, other.Line)
 			}
 		}
 	}
@@ -102,8 +110,17 @@ func (c *Config) linkFiles() ([]LinkFile, error) {
 	return list, nil
 }
 
+// layout is how a file that the spec matches is read.
+func (s *FileSpec) layout(f File) source.Layout {
+	l, _ := s.Layout.Of(f.Path) // expand has refused those that contradict themselves
+	return l
+}
+
 // expand returns the files that spec matches, sorted; folders are left out.
 func (c *Config) expand(spec *FileSpec) ([]File, error) {
+	if spec.Path == source.Stdin {
+		return []File{{Name: "standard input", Path: source.Stdin}}, nil
+	}
 	pattern := spec.Path
 	if !filepath.IsAbs(pattern) {
 		pattern = filepath.Join(escapeGlob(c.dir), pattern)
@@ -128,6 +145,9 @@ func (c *Config) expand(spec *FileSpec) ([]File, error) {
 			}
 		}
 		files = append(files, File{Name: filepath.ToSlash(name), Path: path})
+		if _, err := spec.Layout.Of(path); err != nil {
+			return nil, fmt.Errorf("%s:%d: %s: %w", c.name, spec.Line, filepath.ToSlash(name), err)
+		}
 	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s:%d: path %q matches no file in %s; paths are relative to the folder of the config", c.name, spec.Line, spec.Path, c.dir)

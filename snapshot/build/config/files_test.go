@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/matchd/matchd/snapshot/build/source"
 )
 
 // folder makes a folder with empty files and the config, and reads it.
@@ -104,7 +106,50 @@ tenants:
       - {path: "*.csv"}
       - {path: "a.csv", as_of: 2026-01-01}
 `, "a.csv").Files()
-	if want := "onboard.yaml:7: a.csv is also matched at line 6, with another as_of or other columns; let one path match it"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := "onboard.yaml:7: a.csv is also matched at line 6, with another as_of, format or other columns; let one path match it"; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// How a file is read says nothing of what its rows mean: it is not in the
+// canonical text. But one file is read in one way.
+func TestLayout(t *testing.T) {
+	spec := func(keys string) string {
+		return minimal("links:\n  - {path: a.txt, source: s, party: first" + keys + "}\n")
+	}
+	c := folder(t, spec(`, format: csv, compression: gzip, delimiter: "\t", encoding: Windows-1252`), "a.txt")
+	want := source.Layout{Format: source.CSV, Compression: source.Gzip, Delimiter: '\t', Encoding: "windows-1252"}
+	_, links, err := c.Files()
+	if err != nil || links[0].Spec.Layout != want {
+		t.Errorf("layout %+v, error %v; want %+v", links[0].Spec.Layout, err, want)
+	}
+	plain := folder(t, spec(""), "a.txt")
+	if string(c.Canonical()) != string(plain.Canonical()) {
+		t.Errorf("the canonical text tells of the layout:\n%s", c.Canonical())
+	}
+	for _, other := range []struct{ path, keys, want string }{
+		{"a.txt", ", format: csv, encoding: utf-8", ""},
+		{"a.txt", ", format: ndjson", "onboard.yaml:5: a.txt is also matched at line 4, with another format; let one path match it"},
+		{"a.txt", ", delimiter: ;", "onboard.yaml:5: a.txt is also matched at line 4, with another format; let one path match it"},
+		{"b.parquet", ", delimiter: ;", "onboard.yaml:5: b.parquet: format parquet has no delimiter; remove it, or say format: csv"},
+	} {
+		text := spec("") + "  - {path: " + other.path + ", source: s, party: first" + other.keys + "}\n"
+		_, _, err := folder(t, text, "a.txt", "b.parquet").Files()
+		if got := fmt.Sprint(err); other.want == "" && err != nil || other.want != "" && !strings.HasSuffix(got, other.want) {
+			t.Errorf("%s%s: error %v, want %s", other.path, other.keys, err, other.want)
+		}
+	}
+}
+
+func TestStandardInput(t *testing.T) {
+	c := folder(t, minimal("links: [{path: \"-\", source: s, party: first}]\n"))
+	_, links, err := c.Files()
+	if err != nil || len(links) != 1 || links[0].Path != source.Stdin || links[0].Name != "standard input" {
+		t.Errorf("links %+v, error %v", links, err)
+	}
+	// A file of this name is still to be had.
+	c = folder(t, minimal("links: [{path: \"./-\", source: s, party: first}]\n"), "-")
+	if _, links, err = c.Files(); err != nil || len(links) != 1 || links[0].Path == source.Stdin {
+		t.Errorf("links %+v, error %v", links, err)
 	}
 }

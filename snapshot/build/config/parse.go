@@ -20,6 +20,7 @@ import (
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/source"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 func parse(data []byte, dir, name string) (*Config, error) {
@@ -27,7 +28,7 @@ func parse(data []byte, dir, name string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{LinkMaxAge: MaxLinkMaxAge, dir: dir, name: name}
+	c := &Config{LinkMaxAge: MaxLinkMaxAge, Rules: resolve.DefaultRules(), MaxConnected: DefaultMaxConnected, Normalise: defaultNormalise, dir: dir, name: name}
 	p := &parser{decoder: decoder{name: name}, c: c, tenants: map[string]int{}, namespaces: map[string]int{}}
 	p.config(root)
 	if err := p.err(); err != nil {
@@ -67,11 +68,13 @@ func document(data []byte, name string) (*yaml.Node, error) {
 	return nil, fmt.Errorf("%s: %s", name, text)
 }
 
-// A parser fills a Config. The maps hold the lines of names already declared.
+// A parser fills a Config. The maps hold the lines of names already declared;
+// stdin is the line that names standard input.
 type parser struct {
 	decoder
 	c                   *Config
 	tenants, namespaces map[string]int
+	stdin               int
 }
 
 func (p *parser) config(n *yaml.Node) {
@@ -80,6 +83,7 @@ func (p *parser) config(n *yaml.Node) {
 		"as_of":          func(n *yaml.Node) { value(&p.decoder, n, "as_of", &p.c.AsOf, parseAsOf) },
 		"default_region": func(n *yaml.Node) { value(&p.decoder, n, "default_region", &p.c.DefaultRegion, parseRegion) },
 		"namespaces":     func(n *yaml.Node) { p.list(n, "namespaces", p.namespace) },
+		"normalise":      p.normalise,
 		"tenants": func(n *yaml.Node) {
 			if len(n.Content) > MaxTenants {
 				p.fail(n.Line, "tenants: %d of them, at most %d; split the pool", len(n.Content), MaxTenants)
@@ -92,10 +96,40 @@ func (p *parser) config(n *yaml.Node) {
 		},
 		"links":          func(n *yaml.Node) { p.list(n, "links", p.link) },
 		"keep_anonymous": func(n *yaml.Node) { value(&p.decoder, n, "keep_anonymous", &p.c.KeepAnonymous, parseBool) },
+		"resolution":     p.resolution,
 		"link_max_age": func(n *yaml.Node) {
 			value(&p.decoder, n, "link_max_age", &p.c.LinkMaxAge, parseMonths(MaxLinkMaxAge))
 		},
 	}, "version", "tenants")
+}
+
+// resolution reads the limits under which identifiers are joined to persons.
+func (p *parser) resolution(n *yaml.Node) {
+	r := &p.c.Rules
+	limit := func(name string, dst *int, most int) func(*yaml.Node) {
+		return func(n *yaml.Node) { value(&p.decoder, n, "resolution "+name, dst, parseLimit(most)) }
+	}
+	p.mapping(n, "resolution", keys{
+		"max_identifiers":           limit("max_identifiers", &r.MaxIdentifiers, resolve.MaxLimit),
+		"max_customers_per_device":  limit("max_customers_per_device", &r.MaxOnDevice, resolve.MaxLimit),
+		"max_customers_per_contact": limit("max_customers_per_contact", &r.MaxOnContact, resolve.MaxLimit),
+		"max_connected":             limit("max_connected", &p.c.MaxConnected, maxMaxConnected),
+		"shared":                    func(n *yaml.Node) { value(&p.decoder, n, "resolution shared", &r.Shared, resolve.ParseShared) },
+	})
+}
+
+// maxMaxConnected bounds the memory that one connected set takes: about 300
+// bytes an identifier.
+const maxMaxConnected = 10_000_000
+
+func parseLimit(most int) func(string) (int, error) {
+	return func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > most {
+			return 0, fmt.Errorf("%q is not a number from 1 to %d", s, most)
+		}
+		return n, nil
+	}
 }
 
 func (p *parser) namespace(n *yaml.Node) {
@@ -144,6 +178,7 @@ func (p *parser) tenant(n *yaml.Node) {
 			p.list(n, "profiles", func(n *yaml.Node) {
 				spec := FileSpec{Line: n.Line}
 				p.mapping(n, "profiles", p.specKeys(&spec, source.ProfileColumns()), "path")
+				p.layout(&spec)
 				t.Profiles = append(t.Profiles, spec)
 			})
 		},
@@ -166,14 +201,38 @@ func (p *parser) link(n *yaml.Node) {
 	k["party"] = func(n *yaml.Node) { value(&p.decoder, n, "party", &l.Source.Party, snapshot.ParseParty) }
 	k["method"] = func(n *yaml.Node) { value(&p.decoder, n, "method", &l.Method, snapshot.ParseMethod) }
 	p.mapping(n, "links", k, "path", "source", "party")
+	p.layout(&l.FileSpec)
 	p.c.Links = append(p.c.Links, l)
+}
+
+// layout checks what a spec says of its files against itself; what the name of
+// a file decides is seen when the file is known.
+func (p *parser) layout(spec *FileSpec) {
+	if err := spec.Layout.Validate(); err != nil {
+		p.fail(spec.Line, "%w", err)
+	}
 }
 
 // specKeys are the keys that all files have; columns are ours.
 func (p *parser) specKeys(spec *FileSpec, columns []string) keys {
 	return keys{
-		"path":  func(n *yaml.Node) { value(&p.decoder, n, "path", &spec.Path, parseGlob) },
-		"as_of": func(n *yaml.Node) { value(&p.decoder, n, "as_of", &spec.AsOf, parseAsOf) },
+		"path": func(n *yaml.Node) {
+			value(&p.decoder, n, "path", &spec.Path, parseGlob)
+			if spec.Path != source.Stdin {
+				return
+			}
+			if p.stdin != 0 {
+				p.fail(n.Line, "path: %q, standard input, is given twice, first at line %d; it can be read once", source.Stdin, p.stdin)
+			}
+			p.stdin = n.Line
+		},
+		"format": func(n *yaml.Node) { value(&p.decoder, n, "format", &spec.Layout.Format, source.ParseFormat) },
+		"compression": func(n *yaml.Node) {
+			value(&p.decoder, n, "compression", &spec.Layout.Compression, source.ParseCompression)
+		},
+		"delimiter": func(n *yaml.Node) { value(&p.decoder, n, "delimiter", &spec.Layout.Delimiter, source.ParseDelimiter) },
+		"encoding":  func(n *yaml.Node) { value(&p.decoder, n, "encoding", &spec.Layout.Encoding, source.ParseEncoding) },
+		"as_of":     func(n *yaml.Node) { value(&p.decoder, n, "as_of", &spec.AsOf, parseAsOf) },
 		"columns": func(n *yaml.Node) {
 			spec.Columns = make(map[string]string)
 			p.pairs(n, "columns", func(theirs string, line int, n *yaml.Node) {

@@ -7,13 +7,19 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/matchd/matchd/snapshot/build/config"
 )
 
-// EmailUID2 names the rules for emails: without surrounding white space, in
-// lower case, and at gmail.com alone without dots and "+suffix" in the local
-// part. Source: UID2, "Normalization and Encoding", email address
-// normalization.
-const EmailUID2 = "uid2/1"
+// Names of the rules for emails.
+const (
+	// EmailUID2 is without surrounding white space, in lower case, and at
+	// gmail.com alone without dots and "+suffix" in the local part. Source:
+	// UID2, "Normalization and Encoding", email address normalization.
+	EmailUID2 = config.EmailUID2
+	// EmailPlain is without surrounding white space and in lower case.
+	EmailPlain = config.EmailPlain
+)
 
 // MaxEmail is the longest email address in bytes (RFC 5321, 4.5.3.1.3, less
 // the two brackets).
@@ -29,13 +35,21 @@ var (
 
 // AppendEmail appends the email address s, normalised by EmailUID2, to dst.
 // On error it returns dst as it was; the error does not repeat s.
-func AppendEmail(dst []byte, s string) ([]byte, error) {
+func AppendEmail(dst []byte, s string) ([]byte, error) { return appendEmail(dst, s, true) }
+
+func appendEmail(dst []byte, s string, gmail bool) ([]byte, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > MaxEmail {
 		return dst, errEmailLong
 	}
 	out, at := dst, -1
-	for _, r := range s {
+	for i, r := range s {
+		if r < utf8.RuneSelf {
+			if c := emailBytes[s[i]]; c != 0 {
+				out = append(out, c)
+				continue
+			}
+		}
 		switch {
 		case r == '@':
 			if at >= 0 {
@@ -57,7 +71,7 @@ func AppendEmail(dst []byte, s string) ([]byte, error) {
 	if !emailDomain(out[at+1:]) {
 		return dst, errEmailDomain
 	}
-	if string(out[at+1:]) == "gmail.com" {
+	if gmail && string(out[at+1:]) == "gmail.com" {
 		local := gmailLocal(out[len(dst):at])
 		out = append(out[:len(dst)+local], "@gmail.com"...)
 		at = len(dst) + local
@@ -78,6 +92,17 @@ func EmailHash(s string) ([sha256.Size]byte, error) {
 	}
 	return sha256.Sum256(email), nil
 }
+
+// emailBytes are the lower case of the ASCII characters that addresses are made
+// of, but for the @; of others it is 0.
+var emailBytes = func() (t [utf8.RuneSelf]byte) {
+	for c := range byte(utf8.RuneSelf) {
+		if c != '@' && emailRune(rune(c)) {
+			t[c] = byte(unicode.ToLower(rune(c)))
+		}
+	}
+	return t
+}()
 
 // emailRune refuses what no address has: white space, control and invisible
 // characters, the replacement of bad UTF-8, and the punctuation of lists and

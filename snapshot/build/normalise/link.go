@@ -53,12 +53,12 @@ func (n *Normaliser) Links(spec *config.LinkSpec) (*Links, error) {
 // Normalise fills out from row. An error says why the row is a bad one; it
 // names the column, holds no value, and leaves out undefined.
 func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
-	*out = Link{Method: l.method, Source: l.source, Seen: l.seen, keys: out.keys[:0]}
-	var err error
-	if out.Left, err = l.identifier(out, row.Left); err != nil {
+	out.Method, out.Source, out.Seen, out.keys = l.method, l.source, l.seen, out.keys[:0]
+	err := l.identifier(out, &out.Left, row.Left)
+	if err != nil {
 		return inColumn("left", err)
 	}
-	if out.Right, err = l.identifier(out, row.Right); err != nil {
+	if err = l.identifier(out, &out.Right, row.Right); err != nil {
 		return inColumn("right", err)
 	}
 	if bytes.Equal(out.Left.Key, out.Right.Key) {
@@ -79,15 +79,15 @@ func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
 	return nil
 }
 
-// identifier parses text and puts its key behind the keys of out.
-func (l *Links) identifier(out *Link, text string) (Identifier, error) {
+// identifier parses text into id, whose key it puts behind the keys of out.
+func (l *Links) identifier(out *Link, id *Identifier, text string) error {
 	l.scratch = append(l.scratch[:0], text...)
 	start := len(out.keys)
-	keys, id, err := l.n.ns.AppendKey(out.keys, l.scratch)
+	keys, namespace, err := l.n.ns.AppendKey(out.keys, l.scratch)
 	if err != nil {
-		return Identifier{}, err
+		return err
 	}
 	out.keys = keys
-	key := keys[start:len(keys):len(keys)]
-	return Identifier{Namespace: id, Key: key}, l.n.checkValue(id, key)
+	id.Namespace, id.Key = namespace, keys[start:len(keys):len(keys)]
+	return l.n.checkValue(namespace, id.Key)
 }

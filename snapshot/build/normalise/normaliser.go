@@ -1,7 +1,7 @@
 package normalise
 
 import (
-	"encoding/hex"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -20,23 +20,59 @@ type Normaliser struct {
 	sources []snapshot.Source
 	asOf    time.Time
 
-	email, phone index.NamespaceID
+	email, phone, postal index.NamespaceID
+	// kinds say by namespace what its values are checked for.
+	kinds        []valueKind
+	gmail        bool // the rules for gmail.com
+	placeholders *placeholderHashes
 }
+
+// A valueKind is what the values of a namespace are checked for.
+type valueKind uint8
+
+const (
+	opaque  valueKind = iota // nothing
+	hashed                   // the hash of a placeholder
+	inTexts                  // contact data in clear
+)
 
 // New makes the normaliser of a build that is of the time asOf. The table is
 // cfg's, from [config.Config.NamespaceTable].
 func New(cfg *config.Config, ns *index.Namespaces, asOf time.Time) (*Normaliser, error) {
-	n := &Normaliser{cfg: cfg, ns: ns, sources: cfg.Sources(), asOf: asOf}
+	n := &Normaliser{
+		cfg: cfg, ns: ns, sources: cfg.Sources(), asOf: asOf,
+		gmail: cfg.Normalise.Email == EmailUID2, placeholders: newPlaceholderHashes(),
+	}
 	if _, ok := snapshot.DayOf(asOf); !ok {
 		return nil, fmt.Errorf("as_of %s is not between 1970 and %v", asOf.Format(time.RFC3339), snapshot.MaxDay)
 	}
-	for name, id := range map[string]*index.NamespaceID{index.EmailSHA256: &n.email, index.PhoneSHA256: &n.phone} {
+	n.kinds = make([]valueKind, ns.Len())
+	for id := range n.kinds {
+		if ns.At(index.NamespaceID(id)).Compare == index.Exact {
+			n.kinds[id] = inTexts
+		}
+	}
+	for name, id := range map[string]*index.NamespaceID{
+		index.EmailSHA256: &n.email, index.PhoneSHA256: &n.phone, index.PostalHash: &n.postal,
+	} {
 		var ok bool
 		if *id, ok = ns.ByName(name); !ok {
 			return nil, fmt.Errorf("namespace %s is not in the table", name)
 		}
+		n.kinds[*id] = hashed
 	}
 	return n, nil
+}
+
+// Normalised returns by which profiles of rules keys are made, by namespace, for
+// the manifest. A namespace for which none is made is not in it.
+func (n *Normaliser) Normalised() map[string]string {
+	use := n.cfg.Normalise
+	m := map[string]string{index.EmailSHA256: use.Email, index.PhoneSHA256: use.Phone}
+	if use.Postal != config.PostalNone {
+		m[index.PostalHash] = use.Postal
+	}
+	return m
 }
 
 // An Identifier is the key of an identifier and the namespace that it is of.
@@ -103,18 +139,23 @@ var (
 	errRawPhone  = errors.New("a phone number in clear: give its hash, or another id")
 )
 
-// checkValue refuses the hash of nothing in a namespace of hashes, and contact
-// data in clear in an exact one: it would stand in the snapshot, and in
-// answers, as it is.
+// checkValue refuses the hash of nothing or of a placeholder in a namespace of
+// hashes, and contact data in clear in an exact one: it would stand in the
+// snapshot, and in answers, as it is.
 func (n *Normaliser) checkValue(id index.NamespaceID, key []byte) error {
-	value := n.ns.Value(id, key)
-	if (id == n.email || id == n.phone) && string(value) == emptySHA256 {
-		return errEmptyHash
+	switch n.kinds[id] {
+	case hashed:
+		value := key[len(key)-sha256.Size:]
+		if string(value) == emptySHA256 {
+			return errEmptyHash
+		}
+		if n.placeholders.has(value) {
+			return errPlaceholderHash
+		}
+	case inTexts:
+		return inClear(n.ns.Value(id, key))
 	}
-	if n.ns.At(id).Compare != index.Exact {
-		return nil
-	}
-	return inClear(value)
+	return nil
 }
 
 // emailInside finds an email address within a text.
@@ -143,9 +184,8 @@ func inClear[T string | []byte](text T) error {
 	return nil
 }
 
-// appendHash appends the key of a hash in namespace id.
-func (n *Normaliser) appendHash(dst []byte, id index.NamespaceID, hash [32]byte) ([]byte, error) {
-	var digits [2 * len(hash)]byte
-	hex.Encode(digits[:], hash[:])
-	return n.ns.AppendValueKey(dst, id, digits[:])
+// appendHash appends the key of a hash in namespace id: name, colon, value (see
+// [index.Namespaces.AppendKey]).
+func (n *Normaliser) appendHash(dst []byte, id index.NamespaceID, hash [sha256.Size]byte) []byte {
+	return append(append(append(dst, n.ns.At(id).Name...), ':'), hash[:]...)
 }

@@ -306,6 +306,7 @@ func TestNormaliseAllocatesNothing(t *testing.T) {
 	profile := source.ProfileRow{
 		CustomerID: "C-1", Email: "jane@a.example", Phone: "0612345678", Segments: "vip|a|b",
 		ConsentAt: "2026-11-20T10:00:00Z", ConsentPurposes: "use|share", EmailSHA256: strings.Repeat("ab", 32),
+		FirstName: "Élodie", LastName: "D'Almeida", Address: "12 bis, rue de l'Église, apt 4, 75011 Paris", Postcode: "75011", City: "Paris",
 	}
 	link := source.LinkRow{Left: "cookie.acme:abc", Right: "crm.acme:C-1", Method: "observed", ObservedAt: "2026-11-20"}
 	var first, out Profile
@@ -324,7 +325,7 @@ func TestNormaliseAllocatesNothing(t *testing.T) {
 	same := slices.EqualFunc(first.Identifiers, out.Identifiers, func(a, b Identifier) bool {
 		return a.Namespace == b.Namespace && string(a.Key) == string(b.Key)
 	})
-	if !same || len(out.Identifiers) != 4 {
+	if !same || len(out.Identifiers) != 5 {
 		t.Errorf("identifiers differ between a new buffer and a used one: %v, %v", first.Identifiers, out.Identifiers)
 	}
 }
@@ -352,15 +353,37 @@ func TestNormaliserIsSharedByGoroutines(t *testing.T) {
 }
 
 func BenchmarkProfile(b *testing.B) {
-	_, p := newProfiles(b, 0)
-	row := source.ProfileRow{
+	contacts := source.ProfileRow{
 		CustomerID: "C-123456", Email: "jane.doe@a.example", Phone: "06 12 34 56 78", Segments: "vip|churn.high",
 		ConsentAt: "2026-11-20T10:00:00Z",
 	}
-	var out Profile
+	postal := contacts
+	postal.FirstName, postal.LastName, postal.Country = "Élodie", "D'Almeida", "FR"
+	postal.Address, postal.Postcode, postal.City = "12 bis, rue de l'Église, apt 4", "75011", "Paris"
+	for name, row := range map[string]*source.ProfileRow{"contacts": &contacts, "postal": &postal} {
+		b.Run(name, func(b *testing.B) {
+			_, p := newProfiles(b, 0)
+			var out Profile
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := p.Normalise(row, &out); err != nil || len(out.BadFields) > 0 {
+					b.Fatal(err, out.BadFields)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkLink(b *testing.B) {
+	_, l := newLinks(b, 0)
+	row := source.LinkRow{
+		Left: "email_sha256:" + strings.Repeat("5e884898", 8), Right: "maid:6d92078a-8246-4ba4-ae5b-76104861e7dc",
+		Method: "observed", ObservedAt: "2026-11-20T10:00:00Z",
+	}
+	var out Link
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := p.Normalise(&row, &out); err != nil {
+		if err := l.Normalise(&row, &out); err != nil {
 			b.Fatal(err)
 		}
 	}

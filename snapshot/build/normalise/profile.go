@@ -2,6 +2,7 @@ package normalise
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,8 +40,8 @@ type Profile struct {
 	// Segments are the codes, sorted, each once.
 	Segments []string
 	Consent  snapshot.ConsentState
-	// Identifiers are the profile's own (crm.<tenant>), and then its email and
-	// phone hashes, each once.
+	// Identifiers are the profile's own (crm.<tenant>), and then its email,
+	// phone and postal hashes, each once.
 	Identifiers []Identifier
 	// Seen is the day that the file is of.
 	Seen snapshot.Day
@@ -67,6 +68,7 @@ type Profiles struct {
 	seen    snapshot.Day
 	asOf    int64 // of the file, in Unix seconds
 	scratch []byte
+	address postal
 }
 
 // Profiles returns a normaliser of a file for one goroutine. It is an error
@@ -127,28 +129,54 @@ func (p *Profiles) Normalise(row *source.ProfileRow, out *Profile) error {
 	return nil
 }
 
-// contacts adds the email and phone identifiers.
+// contacts adds the email, phone and postal identifiers.
 func (p *Profiles) contacts(row *source.ProfileRow, out *Profile) {
 	if row.Email != "" {
-		hash, err := EmailHash(row.Email)
-		if err == nil {
-			err = p.addHash(out, p.n.email, hash)
-		}
-		out.report("email", err)
+		out.report("email", p.addEmail(out, row.Email))
 	}
 	if row.EmailSHA256 != "" {
 		out.report("email_sha256", p.add(out, p.n.email, row.EmailSHA256))
 	}
 	if row.Phone != "" {
-		hash, err := PhoneHash(row.Phone, p.region(row.Country))
-		if err == nil {
-			err = p.addHash(out, p.n.phone, hash)
-		}
-		out.report("phone", err)
+		out.report("phone", p.addPhone(out, row.Phone, row.Country))
 	}
 	if row.PhoneSHA256 != "" {
 		out.report("phone_sha256", p.add(out, p.n.phone, row.PhoneSHA256))
 	}
+	if p.n.cfg.Normalise.Postal != config.PostalNone {
+		text, column, err := p.address.appendText(p.scratch[:0], row, p.n.cfg.DefaultRegion)
+		if p.scratch = text; len(text) > 0 {
+			p.addHash(out, p.n.postal, sha256.Sum256(text))
+		}
+		out.report(column, err)
+	}
+	if row.PostalSHA256 != "" {
+		out.report("postal_sha256", p.add(out, p.n.postal, row.PostalSHA256))
+	}
+}
+
+// addEmail adds the hash of an address in clear, which must be somebody's.
+func (p *Profiles) addEmail(out *Profile, s string) error {
+	email, err := appendEmail(p.scratch[:0], s, p.n.gmail)
+	if err == nil {
+		err = checkEmail(email)
+	}
+	if p.scratch = email; err == nil {
+		p.addHash(out, p.n.email, sha256.Sum256(email))
+	}
+	return err
+}
+
+// addPhone adds the hash of a number in clear, which must be somebody's.
+func (p *Profiles) addPhone(out *Profile, s, country string) error {
+	phone, err := AppendPhone(p.scratch[:0], s, p.region(country))
+	if err == nil {
+		err = checkPhone(phone)
+	}
+	if p.scratch = phone; err == nil {
+		p.addHash(out, p.n.phone, sha256.Sum256(phone))
+	}
+	return err
 }
 
 // region is the one that a row's phone number without a country code is of: the
@@ -187,13 +215,8 @@ func (p *Profiles) add(out *Profile, id index.NamespaceID, value string) error {
 }
 
 // addHash adds the identifier of a hash.
-func (p *Profiles) addHash(out *Profile, id index.NamespaceID, hash [32]byte) error {
-	start := len(out.keys)
-	keys, err := p.n.appendHash(out.keys, id, hash)
-	if err == nil {
-		out.addKey(id, keys, start)
-	}
-	return err
+func (p *Profiles) addHash(out *Profile, id index.NamespaceID, hash [sha256.Size]byte) {
+	out.addKey(id, p.n.appendHash(out.keys, id, hash), len(out.keys))
 }
 
 // addKey adds the key that keys ends with, unless it is there.

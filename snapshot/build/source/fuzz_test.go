@@ -68,7 +68,7 @@ func FuzzProfiles(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		check := &fuzzed{t: t}
-		err := Profiles(strings.NewReader(in), Options{
+		err := profiles(strings.NewReader(in), Options{
 			File: "p.csv", Columns: map[string]string{"mail": "email"}, Bad: check.bad, Warn: check.warn,
 		}, func(r *ProfileRow) error {
 			check.row(r.Line, r.columns())
@@ -80,7 +80,7 @@ func FuzzProfiles(f *testing.F) {
 		}
 		// The same bytes after a good header that ends in CR alone: it is
 		// refused, and no report repeats them.
-		err = Profiles(strings.NewReader("customer_id,email\rC-1,"+secret+"@x.fr\r"+in), Options{
+		err = profiles(strings.NewReader("customer_id,email\rC-1,"+secret+"@x.fr\r"+in), Options{
 			File: "p.csv", Bad: check.bad, Warn: func(w Warning) { check.noSecret(w.String()) },
 		}, func(*ProfileRow) error { return nil })
 		if err == nil {
@@ -89,7 +89,7 @@ func FuzzProfiles(f *testing.F) {
 		check.noSecret(err.Error())
 		// The same bytes as a row under a good header: no report repeats them.
 		under := "customer_id,email\nC-1," + secret + in + "\n" + in + secret + "\n"
-		err = Profiles(strings.NewReader(under), Options{
+		err = profiles(strings.NewReader(under), Options{
 			File: "p.csv", Bad: func(b BadRow) { check.noSecret(b.String()) }, Warn: func(w Warning) { check.noSecret(w.String()) },
 		}, func(*ProfileRow) error { return nil })
 		if err != nil {
@@ -106,7 +106,7 @@ func FuzzLinks(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		check := &fuzzed{t: t}
-		err := Links(strings.NewReader(in), Options{File: "l.csv", Bad: check.bad, Warn: check.warn}, func(r *LinkRow) error {
+		err := links(strings.NewReader(in), Options{File: "l.csv", Bad: check.bad, Warn: check.warn}, func(r *LinkRow) error {
 			check.row(r.Line, r.columns())
 			return nil
 		})

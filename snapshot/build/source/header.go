@@ -1,13 +1,10 @@
 package source
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // shownColumns is how many unknown columns a warning names.
@@ -17,79 +14,100 @@ const shownColumns = 20
 // surrounding white space.
 func HeaderName(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// readHeader reads the first row and decides where each column goes.
-func (f *file) readHeader(columns []column) error {
-	record, err := f.next()
-	if err == io.EOF {
-		return fmt.Errorf("%s:1: the file is empty; it needs a header row", f.File)
+// A header says where the values of a file's columns go.
+type header struct {
+	names  []string // of the file's columns, as reports call them
+	places []int    // of the file's columns among ours; -1 ignores one
+}
+
+// targets returns where the values of the file's columns go.
+func (h *header) targets(columns []column) []*string {
+	list := make([]*string, len(h.places))
+	for i, place := range h.places {
+		if place >= 0 {
+			list[i] = columns[place].value
+		}
 	}
-	if errors.Is(err, errLongRow) {
-		return fmt.Errorf("%s:1: the header is %w; %s", f.File, err, lineEndings)
+	return list
+}
+
+// renames returns our names by theirs as they are compared.
+func (o *Options) renames() map[string]string {
+	m := make(map[string]string, len(o.Columns))
+	for theirs, ours := range o.Columns {
+		m[HeaderName(theirs)] = ours
 	}
-	if err != nil {
-		return fmt.Errorf("read the header of %s: %w", f.File, err)
-	}
-	line, _ := f.csv.FieldPos(0)
-	f.line = line
-	rename := make(map[string]string, len(f.Columns))
-	for theirs, ours := range f.Columns {
-		rename[HeaderName(theirs)] = ours
-	}
-	f.targets = make([]*string, len(record))
-	f.header = make([]string, len(record))
+	return m
+}
+
+func placeOf(columns []column, name string) int {
+	return slices.IndexFunc(columns, func(c column) bool { return c.name == name })
+}
+
+// newHeader decides where each column of a file goes; record is their names.
+func newHeader(r *reports, columns []column, record []string, line int, decoded string) (*header, error) {
+	h := &header{names: make([]string, len(record)), places: make([]int, len(record))}
+	rename := r.renames()
 	var unknown []string // as warnings name them
-	places := make(map[string]int, len(columns))
+	before := make(map[string]int, len(columns))
 	for i, cell := range record {
-		if !utf8.ValidString(cell) {
-			return fmt.Errorf("%s:%d: column %d of the header is not UTF-8; save the file as UTF-8", f.File, line, i+1)
+		if !readable(cell, decoded) {
+			return nil, r.fail(line, "column %d of the header is not %s; %s", i+1, encodingName(decoded), sayEncoding)
 		}
 		if strings.ContainsFunc(cell, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
-			return fmt.Errorf("%s:%d: column %d of the header holds a control character; %s", f.File, line, i+1, lineEndings)
+			return nil, r.fail(line, "column %d of the header holds a control character; %s", i+1, lineEndings)
 		}
 		name := HeaderName(cell)
 		if ours, ok := rename[name]; ok {
 			name = ours
 		}
-		c := slices.IndexFunc(columns, func(c column) bool { return c.name == name })
-		if c < 0 {
-			f.header[i] = fmt.Sprint(i + 1)
+		h.places[i] = placeOf(columns, name)
+		if h.places[i] < 0 {
+			h.names[i] = fmt.Sprint(i + 1)
 			unknown = append(unknown, shownName(name, i))
 			continue
 		}
-		if before, ok := places[name]; ok {
-			return fmt.Errorf("%s:%d: column %s is given twice, as columns %d and %d; remove or rename one", f.File, line, name, before+1, i+1)
+		h.names[i] = name
+		if at, ok := before[name]; ok {
+			return nil, r.fail(line, "column %s is given twice, as columns %d and %d; remove or rename one", name, at+1, i+1)
 		}
-		places[name] = i
-		f.header[i] = name
-		f.targets[i] = columns[c].value
+		before[name] = i
 	}
-	if err := f.checkRequired(line, record, columns, places); err != nil {
-		return err
+	for _, c := range columns {
+		if _, ok := before[c.name]; c.required && !ok {
+			return nil, r.fail(line, "column %s is missing from the %d of the header; %s", c.name, len(record), missingHint(record))
+		}
 	}
-	f.warnUnknown(line, unknown)
-	f.warnUnused(line, record)
-	return nil
+	r.warnUnknown(line, unknown)
+	r.warnUnused(line, func(theirs string) bool {
+		return slices.ContainsFunc(record, func(cell string) bool { return HeaderName(cell) == theirs })
+	})
+	return h, nil
 }
 
-// checkRequired refuses a header without a required column.
-func (f *file) checkRequired(line int, record []string, columns []column, places map[string]int) error {
-	for _, c := range columns {
-		if _, ok := places[c.name]; ok || !c.required {
-			continue
+// missingHint says what to do about a required column that is missing.
+func missingHint(record []string) string {
+	for _, sep := range []string{";", "\t", "|", ","} {
+		if len(record) == 1 && strings.Contains(record[0], sep) {
+			return fmt.Sprintf("the fields seem to be separated by %q; say so as delimiter", sep)
 		}
-		hint := "add it, or say under columns what the file calls it"
-		for _, sep := range []string{";", "\t", "|"} {
-			if len(record) == 1 && strings.Contains(record[0], sep) {
-				hint = fmt.Sprintf("the fields seem to be separated by %q; separate them by commas", sep)
-			}
-		}
-		return fmt.Errorf("%s:%d: column %s is missing from the %d of the header; %s", f.File, line, c.name, len(record), hint)
 	}
-	return nil
+	return "add it, or say under columns what the file calls it"
 }
 
 // lineEndings is what to do about a header that takes rows with it.
 const lineEndings = "the line endings may be CR; save the file with LF or CR LF"
+
+// sayEncoding is what to do about text that cannot be read.
+const sayEncoding = "save the file as UTF-8, or say which encoding it has"
+
+// encodingName is how reports call an encoding.
+func encodingName(decoded string) string {
+	if decoded == "" {
+		return "UTF-8"
+	}
+	return decoded
+}
 
 // Limits of the name of an unknown column that is shown.
 const (
@@ -97,9 +115,9 @@ const (
 	shownNameDigits = 5
 )
 
-// shownName is how warnings call an unknown column: by its name where that
-// looks like one, and otherwise, as it may be a value, by its place alone.
-func shownName(name string, at int) string {
+// plainName reports whether a name looks like a column's, and not like a value
+// that stands where a name is due.
+func plainName(name string) bool {
 	digits := 0
 	odd := strings.ContainsFunc(name, func(r rune) bool {
 		if unicode.IsDigit(r) {
@@ -108,7 +126,13 @@ func shownName(name string, at int) string {
 		}
 		return !unicode.IsLetter(r) && !strings.ContainsRune(" _.-", r)
 	})
-	if name == "" || odd || len(name) > shownNameBytes || digits > shownNameDigits {
+	return name != "" && !odd && len(name) <= shownNameBytes && digits <= shownNameDigits
+}
+
+// shownName is how warnings call an unknown column: by its name where that
+// looks like one, and otherwise by its place alone.
+func shownName(name string, at int) string {
+	if !plainName(name) {
 		return fmt.Sprintf("column %d", at+1)
 	}
 	return fmt.Sprintf("%q", name)
@@ -116,8 +140,8 @@ func shownName(name string, at int) string {
 
 // warnUnknown names the columns that are ignored. It is called only where the
 // required columns are there, so that the names are a header's.
-func (f *file) warnUnknown(line int, unknown []string) {
-	if len(unknown) == 0 || f.Warn == nil {
+func (r *reports) warnUnknown(line int, unknown []string) {
+	if len(unknown) == 0 {
 		return
 	}
 	more := ""
@@ -125,23 +149,20 @@ func (f *file) warnUnknown(line int, unknown []string) {
 		more = fmt.Sprintf(" and %d more", n)
 		unknown = unknown[:shownColumns]
 	}
-	f.Warn(Warning{File: f.File, Line: line, Text: "columns ignored: " + strings.Join(unknown, ", ") + more})
+	r.warn(line, "columns ignored: "+strings.Join(unknown, ", ")+more)
 }
 
 // warnUnused names the renamed columns that the file does not have: one config
 // may serve files with different columns, but a typing error should be seen.
-func (f *file) warnUnused(line int, record []string) {
-	if f.Warn == nil {
-		return
-	}
+func (r *reports) warnUnused(line int, has func(theirs string) bool) {
 	var unused []string
-	for theirs := range f.Columns {
-		if !slices.ContainsFunc(record, func(cell string) bool { return HeaderName(cell) == HeaderName(theirs) }) {
+	for theirs := range r.Columns {
+		if !has(HeaderName(theirs)) {
 			unused = append(unused, theirs)
 		}
 	}
 	if len(unused) > 0 {
 		slices.Sort(unused)
-		f.Warn(Warning{File: f.File, Line: line, Text: fmt.Sprintf("columns to rename that the file does not have: %q", unused)})
+		r.warn(line, fmt.Sprintf("columns to rename that the file does not have: %q", unused))
 	}
 }

@@ -1,7 +1,5 @@
 package source
 
-import "io"
-
 // A ProfileRow is one row of a profile file. Columns that the file lacks are
 // empty strings.
 //
@@ -18,6 +16,7 @@ type ProfileRow struct {
 	Address, Postcode           string
 	City, Country               string
 	EmailSHA256, PhoneSHA256    string
+	PostalSHA256                string
 	Segments                    string
 	ConsentAt, ConsentExpiresAt string
 	ConsentPurposes             string
@@ -36,36 +35,41 @@ type LinkRow struct {
 type column struct {
 	name     string
 	required bool
+	list     bool // may be a list of strings
 	value    *string
 }
 
+// listSeparator stands between the elements of a list.
+const listSeparator = "|"
+
 func (r *ProfileRow) columns() []column {
 	return []column{
-		{"customer_id", true, &r.CustomerID},
-		{"kind", false, &r.Kind},
-		{"email", false, &r.Email},
-		{"phone", false, &r.Phone},
-		{"first_name", false, &r.FirstName},
-		{"last_name", false, &r.LastName},
-		{"address", false, &r.Address},
-		{"postcode", false, &r.Postcode},
-		{"city", false, &r.City},
-		{"country", false, &r.Country},
-		{"email_sha256", false, &r.EmailSHA256},
-		{"phone_sha256", false, &r.PhoneSHA256},
-		{"segments", false, &r.Segments},
-		{"consent_at", false, &r.ConsentAt},
-		{"consent_expires_at", false, &r.ConsentExpiresAt},
-		{"consent_purposes", false, &r.ConsentPurposes},
+		{"customer_id", true, false, &r.CustomerID},
+		{"kind", false, false, &r.Kind},
+		{"email", false, false, &r.Email},
+		{"phone", false, false, &r.Phone},
+		{"first_name", false, false, &r.FirstName},
+		{"last_name", false, false, &r.LastName},
+		{"address", false, false, &r.Address},
+		{"postcode", false, false, &r.Postcode},
+		{"city", false, false, &r.City},
+		{"country", false, false, &r.Country},
+		{"email_sha256", false, false, &r.EmailSHA256},
+		{"phone_sha256", false, false, &r.PhoneSHA256},
+		{"postal_sha256", false, false, &r.PostalSHA256},
+		{"segments", false, true, &r.Segments},
+		{"consent_at", false, false, &r.ConsentAt},
+		{"consent_expires_at", false, false, &r.ConsentExpiresAt},
+		{"consent_purposes", false, true, &r.ConsentPurposes},
 	}
 }
 
 func (r *LinkRow) columns() []column {
 	return []column{
-		{"left", true, &r.Left},
-		{"right", true, &r.Right},
-		{"method", false, &r.Method},
-		{"observed_at", false, &r.ObservedAt},
+		{"left", true, false, &r.Left},
+		{"right", true, false, &r.Right},
+		{"method", false, false, &r.Method},
+		{"observed_at", false, false, &r.ObservedAt},
 	}
 }
 
@@ -81,23 +85,4 @@ func names(columns []column) []string {
 		list[i] = c.name
 	}
 	return list
-}
-
-// Profiles reads a profile file and calls emit with each good row, in order.
-// The error is that of the file, or what emit returned, as it is.
-func Profiles(r io.Reader, opt Options, emit func(*ProfileRow) error) error {
-	var row ProfileRow
-	return read(r, opt, row.columns(), func(line int) error {
-		row.Line = line
-		return emit(&row)
-	})
-}
-
-// Links reads a link file as [Profiles] reads a profile file.
-func Links(r io.Reader, opt Options, emit func(*LinkRow) error) error {
-	var row LinkRow
-	return read(r, opt, row.columns(), func(line int) error {
-		row.Line = line
-		return emit(&row)
-	})
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +12,28 @@ import (
 	"testing/iotest"
 )
 
+// profiles reads the text of a profile file, with one worker.
+func profiles(r io.Reader, opt Options, emit func(*ProfileRow) error) error {
+	return readTestText(r, opt, new(ProfileRow).columns(), profileSink(func() func(*ProfileRow) error { return emit }))
+}
+
+// links reads the text of a link file, with one worker.
+func links(r io.Reader, opt Options, emit func(*LinkRow) error) error {
+	return readTestText(r, opt, new(LinkRow).columns(), linkSink(func() func(*LinkRow) error { return emit }))
+}
+
+func readTestText(r io.Reader, opt Options, columns []column, newSink func() sink) error {
+	l, err := opt.Layout.Of("")
+	if err != nil {
+		return err
+	}
+	return readText(context.Background(), r, l, &reports{Options: opt}, columns, newSink)
+}
+
 // readAll reads a profile file and writes down all that happens.
 func readAll(text string, columns map[string]string) (string, error) {
 	var b strings.Builder
-	err := Profiles(strings.NewReader(text), Options{
+	err := profiles(strings.NewReader(text), Options{
 		File: "p.csv", Columns: columns,
 		Bad:  func(r BadRow) { fmt.Fprintln(&b, "bad", r) },
 		Warn: func(w Warning) { fmt.Fprintln(&b, "warn", w) },
@@ -83,21 +102,21 @@ func TestFileErrors(t *testing.T) {
 	for _, c := range []struct{ name, in, rows, want string }{
 		{"empty", "", "", "p.csv:1: the file is empty; it needs a header row"},
 		{"only a mark", "\ufeff", "", "p.csv:1: the file is empty; it needs a header row"},
-		{"UTF-16", "\xff\xfec\x00", "", "p.csv:1: the file is UTF-16; save it as UTF-8"},
-		{"header not UTF-8", "customer_id,pr\xe9nom\n", "", "p.csv:1: column 2 of the header is not UTF-8; save the file as UTF-8"},
+		{"UTF-16", "\xff\xfec\x00", "", "p.csv:1: the file is UTF-16; say encoding: utf-16, or save it as UTF-8"},
+		{"header not UTF-8", "customer_id,pr\xe9nom\n", "", "p.csv:1: column 2 of the header is not UTF-8; save the file as UTF-8, or say which encoding it has"},
 		{"lone CR", "customer_id,email\rX-1,secret@x.fr\rX-2,b@x.fr\r", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
 		{"lone CR first", "customer_id\rX-1\rX-2\n", "", "p.csv:1: column 1 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
 		{"lone CR in a long file", "customer_id" + strings.Repeat("\rX-1", MaxRow/2), "", "p.csv:1: the header is over 1048576 bytes; the line endings may be CR; save the file with LF or CR LF"},
 		{"line feed in a name", "customer_id,\"a\nsecret@x.fr\"\n", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
 		{"NUL in a name", "customer_id,secret\x00\n", "", "p.csv:1: column 2 of the header holds a control character; the line endings may be CR; save the file with LF or CR LF"},
-		{"tabs", "customer_id\temail\nC-1\ta\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by "\t"; separate them by commas`},
-		{"header quote", "customer_id,a\"b\n", "", `read the header of p.csv: parse error on line 1, column 14: bare " in non-quoted-field`},
+		{"tabs", "customer_id\temail\nC-1\ta\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by "\t"; say so as delimiter`},
+		{"header quote", "customer_id,a\"b\n", "", "p.csv:1: the header: a quote inside a field that is not quoted; quote the field and double the quotes in it"},
 		{"required column", "email,kind\na@b.c,customer\n", "", "p.csv:1: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
 		{"no header", "\njane@home.example,Jane\n", "", "p.csv:2: column customer_id is missing from the 2 of the header; add it, or say under columns what the file calls it"},
-		{"semicolons", "customer_id;email\nC-1;a\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by ";"; separate them by commas`},
+		{"semicolons", "customer_id;email\nC-1;a\n", "", `p.csv:1: column customer_id is missing from the 1 of the header; the fields seem to be separated by ";"; say so as delimiter`},
 		{"twice", "customer_id,email,Email \n", "", "p.csv:1: column email is given twice, as columns 2 and 3; remove or rename one"},
 		{"unclosed quote", "customer_id,email\nC-1,a\nC-2,\"b\nC-3,c\nC-4,d\n", "2 C-1|a|\n", "p.csv:3: a quote opens here and no row ends before the end of the file; close or double it"},
-		{"row too long", "customer_id,email\nC-1,a\nC-2,\"" + long + long, "2 C-1|a|\n", "p.csv:2: the row after this one is over 1048576 bytes; look for a quote that is not closed"},
+		{"row too long", "customer_id,email\nC-1,a\nC-2,\"" + long + long, "2 C-1|a|\n", "p.csv:3: the row that starts here is over 1048576 bytes; look for a quote that is not closed"},
 	} {
 		rows, err := readAll(c.in, nil)
 		if err == nil || err.Error() != c.want || rows != c.rows {
@@ -132,7 +151,7 @@ func TestLongRows(t *testing.T) {
 		b.WriteString("C-2,y\n")
 	}
 	rows := 0
-	err := Profiles(&b, Options{File: "p.csv"}, func(*ProfileRow) error { rows++; return nil })
+	err := profiles(&b, Options{File: "p.csv"}, func(*ProfileRow) error { rows++; return nil })
 	if err != nil || rows != 8 {
 		t.Errorf("%d rows, error %v; want 8 rows", rows, err)
 	}
@@ -142,18 +161,18 @@ func TestReaderAndEmitErrors(t *testing.T) {
 	broken := errors.New("disk is gone")
 	in := io.MultiReader(strings.NewReader("customer_id\nC-1\nC-2"), iotest.ErrReader(broken))
 	var rows []string
-	err := Profiles(in, Options{File: "p.csv"}, func(r *ProfileRow) error {
+	err := profiles(in, Options{File: "p.csv"}, func(r *ProfileRow) error {
 		rows = append(rows, r.CustomerID)
 		return nil
 	})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "p.csv") || !slices.Equal(rows, []string{"C-1"}) {
 		t.Errorf("rows %q, error %v: want C-1 alone, and an error that names the file", rows, err)
 	}
-	if err := Profiles(iotest.ErrReader(broken), Options{File: "p.csv"}, nil); !errors.Is(err, broken) {
+	if err := profiles(iotest.ErrReader(broken), Options{File: "p.csv"}, nil); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
 	stop := errors.New("stop")
-	if err := Profiles(strings.NewReader("customer_id\nC-1\n"), Options{}, func(*ProfileRow) error { return stop }); err != stop {
+	if err := profiles(strings.NewReader("customer_id\nC-1\n"), Options{}, func(*ProfileRow) error { return stop }); err != stop {
 		t.Errorf("error %v, want that of emit as it is", err)
 	}
 }
@@ -161,7 +180,7 @@ func TestReaderAndEmitErrors(t *testing.T) {
 func TestLinks(t *testing.T) {
 	in := "right,Seen,left,method\ncrm.acme:C-1,2026-11-20,cookie.acme:abc,observed\n,,,\n"
 	var got []LinkRow
-	err := Links(strings.NewReader(in), Options{File: "l.csv", Columns: map[string]string{"seen": "observed_at"}}, func(r *LinkRow) error {
+	err := links(strings.NewReader(in), Options{File: "l.csv", Columns: map[string]string{"seen": "observed_at"}}, func(r *LinkRow) error {
 		got = append(got, *r)
 		return nil
 	})
@@ -172,7 +191,7 @@ func TestLinks(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("rows %+v, error %v; want %+v", got, err, want)
 	}
-	err = Links(strings.NewReader("left,method\n"), Options{File: "l.csv"}, nil)
+	err = links(strings.NewReader("left,method\n"), Options{File: "l.csv"}, nil)
 	if err == nil || !strings.Contains(err.Error(), "l.csv:1: column right is missing") {
 		t.Errorf("error %v, want one about column right", err)
 	}
@@ -183,7 +202,7 @@ func TestAllocations(t *testing.T) {
 	const rows = 10_000
 	in := "customer_id,email,segments\n" + strings.Repeat("C-1,\"jane@a.example\",vip|b\n", rows)
 	allocs := testing.AllocsPerRun(1, func() {
-		if err := Profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
+		if err := profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -198,7 +217,7 @@ func BenchmarkProfiles(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := Profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
+		if err := profiles(strings.NewReader(in), Options{}, func(*ProfileRow) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

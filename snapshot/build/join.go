@@ -1,0 +1,337 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/spill"
+	"github.com/matchd/matchd/snapshot/resolve"
+)
+
+// joining numbers the second ends of links.
+type joining struct {
+	n     *numbering
+	nodes []resolve.Node // by namespace: what its identifiers are to the resolver
+	// links are links between numbers, by the partition of their first.
+	links *spill.Store
+}
+
+// numberedLink is a link between two numbers. Where one end is used by the
+// other, see resolve.Crowded, the used one is first, and otherwise the smaller
+// one: links between the same two are always the same way round.
+type numberedLink struct {
+	a, b   uint32
+	method snapshot.Method
+	source uint16
+	seen   snapshot.Day
+	// crowd is one more than the class of b as a user of a, or 0, and
+	// crowdOnDevice where a is a device.
+	crowd uint32
+}
+
+func appendNumbered(dst []byte, l *numberedLink) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, l.a)
+	dst = binary.LittleEndian.AppendUint32(dst, l.b)
+	dst = append(dst, byte(l.method))
+	dst = binary.LittleEndian.AppendUint16(dst, l.source)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(l.seen))
+	return binary.LittleEndian.AppendUint32(dst, l.crowd)
+}
+
+func (d *decoder) numbered() numberedLink {
+	return numberedLink{
+		a: d.u32(), b: d.u32(), method: snapshot.Method(d.u8()), source: d.u16(), seen: snapshot.Day(d.u16()), crowd: d.u32(),
+	}
+}
+
+func (j *joining) run(ctx context.Context, s *stage) error {
+	err := s.each(ctx, partitions, func() (func(int) error, func() error) {
+		w := &joinWorker{j: j, out: j.links.Writer()}
+		return w.partition, func() error { return w.out.Close() }
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(j.n.half.Drop(), j.n.hashes.Drop())
+}
+
+type joinWorker struct {
+	j      *joining
+	out    *spill.Writer
+	buf    [2][]byte
+	hashes []byte // of the partition, hashSize each
+	dir    []uint32
+	shift  int
+	record []byte
+}
+
+// hashSize is the length of a record of numbering.hashes.
+const hashSize = 16 + 2
+
+func (w *joinWorker) partition(p int) error {
+	if err := w.load(p); err != nil {
+		return err
+	}
+	n := w.j.n
+	chunks, buf, err := n.half.Load(p, w.buf[1])
+	w.buf[1] = buf
+	if err != nil {
+		return err
+	}
+	for _, chunk := range chunks {
+		for d := (decoder{chunk}); d.more(); {
+			h := d.half()
+			at, ok := w.lookup(h.other)
+			if !ok {
+				return fmt.Errorf("partition %d: a link to an identifier that was not read", p)
+			}
+			l := numberedLink{a: n.base[h.partition] + h.id, b: n.base[p] + at, method: h.method, source: h.source, seen: h.seen}
+			to := w.orient(&l, int(h.partition), p, h.ns, w.namespace(at))
+			w.record = appendNumbered(w.record[:0], &l)
+			if err := w.out.Put(to, w.record); err != nil {
+				return err
+			}
+		}
+	}
+	n.half.Free(p)
+	n.hashes.Free(p)
+	return nil
+}
+
+// orient turns a link the way that it is counted, and returns the partition
+// of its first end.
+func (w *joinWorker) orient(l *numberedLink, partA, partB int, a, b index.NamespaceID) int {
+	x, y := w.j.nodes[a], w.j.nodes[b]
+	usedIsA, ok := resolve.Crowded(x, y)
+	if !ok {
+		usedIsA = l.a < l.b
+	}
+	if !usedIsA {
+		l.a, l.b = l.b, l.a
+		partA, x, y = partB, y, x
+	}
+	if ok {
+		l.crowd = y.Class() + 1
+		if x.Kind == resolve.Device {
+			l.crowd |= crowdOnDevice
+		}
+	}
+	return partA
+}
+
+// crowdOnDevice is above all classes.
+const crowdOnDevice = 1 << 31
+
+// load reads the hashes of a partition and makes a directory of them by the
+// bits after those of the partition: hashes are spread evenly, so that each of
+// its entries leads to one or two.
+func (w *joinWorker) load(p int) error {
+	chunks, buf, err := w.j.n.hashes.Load(p, w.buf[0])
+	w.buf[0] = buf
+	if err != nil {
+		return err
+	}
+	w.hashes = w.hashes[:0]
+	for _, chunk := range chunks {
+		w.hashes = append(w.hashes, chunk...)
+	}
+	n := len(w.hashes) / hashSize
+	w.shift = 64
+	for 1<<(64-w.shift) < n {
+		w.shift--
+	}
+	size := 1<<(64-w.shift) + 1
+	w.dir = slices.Grow(w.dir[:0], size)[:size]
+	next := 0
+	for i := range n {
+		for at := w.bucket(binary.LittleEndian.Uint64(w.hashes[i*hashSize:])); next <= at; next++ {
+			w.dir[next] = uint32(i)
+		}
+	}
+	for ; next < size; next++ {
+		w.dir[next] = uint32(n)
+	}
+	return nil
+}
+
+func (w *joinWorker) bucket(hi uint64) int { return int(hi << partitionBits >> w.shift) }
+
+// lookup returns the place of a hash in its partition.
+func (w *joinWorker) lookup(h index.Hash) (uint32, bool) {
+	at := w.bucket(h.Hi)
+	for i := w.dir[at]; i < w.dir[at+1]; i++ {
+		if hashAt(w.hashes[i*hashSize:]) == h {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (w *joinWorker) namespace(at uint32) index.NamespaceID {
+	return index.NamespaceID(binary.LittleEndian.Uint16(w.hashes[at*hashSize+16:]))
+}
+
+// merging makes one link of those that differ in nothing but the days on which
+// they were observed, and finds the identifiers that too many people use.
+type merging struct {
+	n     *numbering
+	rules resolve.Rules
+	from  *spill.Store
+	links *spill.Store // by the partition of their first end, sorted
+
+	crowded bitmap // the identifiers that are used by too many
+	oldest  snapshot.Day
+	total   int64 // links
+}
+
+// link is an edge between two numbered identifiers.
+type link struct {
+	a, b        uint32
+	source      uint16
+	method      snapshot.Method
+	first, last snapshot.Day
+	crowd       uint32 // as in numberedLink
+}
+
+func (m *merging) run(ctx context.Context, s *stage) error {
+	m.crowded = newBitmap(m.n.count())
+	err := s.each(ctx, partitions, func() (func(int) error, func() error) {
+		w := &mergeWorker{m: m, out: m.links.Writer(), oldest: m.oldest}
+		return w.partition, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			m.oldest = min(m.oldest, w.oldest)
+			m.total += w.total
+			return w.out.Close()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return m.from.Drop()
+}
+
+type mergeWorker struct {
+	m      *merging
+	out    *spill.Writer
+	oldest snapshot.Day
+	total  int64
+	buf    []byte
+	links  []link
+	crowd  []uint32
+	record []byte
+}
+
+func (w *mergeWorker) partition(p int) error {
+	chunks, buf, err := w.m.from.Load(p, w.buf)
+	w.buf = buf
+	if err != nil {
+		return err
+	}
+	w.links = w.links[:0]
+	for _, chunk := range chunks {
+		for d := (decoder{chunk}); d.more(); {
+			l := d.numbered()
+			w.links = append(w.links, link{a: l.a, b: l.b, source: l.source, method: l.method, first: l.seen, last: l.seen, crowd: l.crowd})
+		}
+	}
+	w.m.from.Free(p)
+	slices.SortFunc(w.links, compareLinks)
+	w.links = mergeLinks(w.links)
+	w.findCrowds()
+	for i := range w.links {
+		w.oldest = min(w.oldest, w.links[i].last)
+		w.record = appendLink(w.record[:0], &w.links[i])
+		if err := w.out.Put(p, w.record); err != nil {
+			return err
+		}
+	}
+	w.total += int64(len(w.links))
+	return nil
+}
+
+func compareLinks(x, y link) int {
+	return cmp.Or(
+		cmp.Compare(uint64(x.a)<<32|uint64(x.b), uint64(y.a)<<32|uint64(y.b)),
+		cmp.Compare(uint32(x.method)<<16|uint32(x.source), uint32(y.method)<<16|uint32(y.source)),
+	)
+}
+
+// mergeLinks merges sorted links that differ in nothing but their days.
+func mergeLinks(links []link) []link {
+	out := links[:0]
+	for _, l := range links {
+		if n := len(out); n > 0 && compareLinks(out[n-1], l) == 0 {
+			out[n-1].first = min(out[n-1].first, l.first)
+			out[n-1].last = max(out[n-1].last, l.last)
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// findCrowds marks the identifiers of the partition that are used by more of
+// one class than the rules allow.
+func (w *mergeWorker) findCrowds() {
+	for list := w.links; len(list) > 0; {
+		n := 1
+		for n < len(list) && list[n].a == list[0].a {
+			n++
+		}
+		if w.isCrowd(list[:n]) {
+			w.m.crowded.set(list[0].a)
+		}
+		list = list[n:]
+	}
+}
+
+// isCrowd looks at all links whose first end is one identifier.
+func (w *mergeWorker) isCrowd(links []link) bool {
+	if len(links) <= min(w.m.rules.MaxOnDevice, w.m.rules.MaxOnContact) {
+		return false
+	}
+	w.crowd = w.crowd[:0]
+	limit := w.m.rules.MaxOnContact
+	for i := range links {
+		l := &links[i]
+		if l.crowd&crowdOnDevice != 0 {
+			limit = w.m.rules.MaxOnDevice
+		}
+		if l.crowd > 0 && (i == 0 || l.b != links[i-1].b) {
+			w.crowd = append(w.crowd, l.crowd)
+		}
+	}
+	slices.Sort(w.crowd)
+	same := 0
+	for i, c := range w.crowd {
+		if same++; i == 0 || c != w.crowd[i-1] {
+			same = 1
+		}
+		if same > limit {
+			return true
+		}
+	}
+	return false
+}
+
+func appendLink(dst []byte, l *link) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, l.a)
+	dst = binary.LittleEndian.AppendUint32(dst, l.b)
+	dst = binary.LittleEndian.AppendUint16(dst, l.source)
+	dst = append(dst, byte(l.method))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(l.first))
+	return binary.LittleEndian.AppendUint16(dst, uint16(l.last))
+}
+
+func (d *decoder) link() link {
+	return link{
+		a: d.u32(), b: d.u32(), source: d.u16(), method: snapshot.Method(d.u8()), first: snapshot.Day(d.u16()), last: snapshot.Day(d.u16()),
+	}
+}

@@ -1,0 +1,323 @@
+// Package spill holds records by partition while a build goes from stage to
+// stage: in memory as long as a budget lasts, and in files beyond it.
+//
+// A [Space] is the memory and the folder of one build. A [Store] is what one
+// stage leaves for another: records, each in one partition, in no certain
+// order. Each goroutine that fills a store has a [Writer] of its own;
+// partitions are read when all writers are closed, each by one goroutine at a
+// time.
+//
+// What is written to a file comes back with its checksum compared: a damaged
+// spill ends a build, and never makes it publish another person.
+package spill
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zeebo/xxh3"
+)
+
+// ChunkSize is about how many bytes of one partition move at once.
+const ChunkSize = 32 << 10
+
+// maxFree is how many unused chunks a space keeps.
+const maxFree = 1024
+
+// ErrDamaged says that a file does not hold what was written to it.
+var ErrDamaged = errors.New("a spill file was damaged: check the disk of the temporary folder, and build again")
+
+// Space is the memory and the folder of one build. Its methods may be called
+// at once.
+type Space struct {
+	dir    func() (string, error)
+	budget int64
+	used   atomic.Int64 // bytes of chunks in memory
+	files  atomic.Int64 // bytes written to files
+
+	mu     sync.Mutex
+	free   [][]byte
+	stores []*Store
+	made   string // the folder, once it is made
+}
+
+// NewSpace returns a space that holds up to budget bytes of records in memory
+// and writes more to files in the folder that dir names, which it makes when it
+// is needed, for its owner alone.
+func NewSpace(dir func() (string, error), budget int64) *Space {
+	return &Space{dir: dir, budget: budget}
+}
+
+// Clear removes a folder that an earlier space may have left.
+func Clear(dir string) error { return os.RemoveAll(dir) }
+
+// Spilled returns how many bytes were written to files.
+func (s *Space) Spilled() int64 { return s.files.Load() }
+
+// Close removes all files, and the folder where the space made it.
+func (s *Space) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for _, st := range s.stores {
+		err = errors.Join(err, st.closeFile())
+	}
+	s.stores, s.free = nil, nil
+	if s.made != "" {
+		err = errors.Join(err, os.RemoveAll(s.made))
+	}
+	return err
+}
+
+// Store makes a store of so many partitions.
+func (s *Space) Store(name string, partitions int) *Store {
+	st := &Store{space: s, name: name, parts: make([]part, partitions)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stores = append(s.stores, st)
+	return st
+}
+
+// take returns an empty buffer for a chunk.
+func (s *Space) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		b := s.free[n-1]
+		s.free = s.free[:n-1]
+		return b[:0]
+	}
+	return make([]byte, 0, ChunkSize)
+}
+
+func (s *Space) give(b []byte) {
+	if cap(b) != ChunkSize {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < maxFree {
+		s.free = append(s.free, b)
+	}
+}
+
+// Store holds records by partition.
+type Store struct {
+	space *Space
+	name  string
+	parts []part
+
+	mu   sync.Mutex
+	file *os.File
+	end  int64 // of the file
+}
+
+// part is one partition: its chunks in the order in which they came.
+type part struct {
+	mu     sync.Mutex
+	chunks []chunk
+	bytes  int64
+}
+
+// chunk is in memory, or in the file.
+type chunk struct {
+	memory []byte
+	at     int64
+	size   int
+	sum    uint64
+}
+
+// Len is the number of partitions.
+func (s *Store) Len() int { return len(s.parts) }
+
+// Bytes is the size of all records.
+func (s *Store) Bytes() (n int64) {
+	for i := range s.parts {
+		n += s.parts[i].bytes
+	}
+	return n
+}
+
+// add takes a chunk over.
+func (s *Store) add(partition int, b []byte) error {
+	c := chunk{memory: b, size: len(b)}
+	if s.space.used.Add(int64(cap(b))) > s.space.budget {
+		s.space.used.Add(-int64(cap(b)))
+		var err error
+		if c, err = s.write(b); err != nil {
+			return fmt.Errorf("write the spill file %s: %w", s.name, err)
+		}
+		s.space.give(b)
+	}
+	p := &s.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.chunks = append(p.chunks, c)
+	p.bytes += int64(len(b))
+	return nil
+}
+
+// write appends a chunk to the file.
+func (s *Store) write(b []byte) (chunk, error) {
+	file, at, err := s.reserve(len(b))
+	if err != nil {
+		return chunk{}, err
+	}
+	if _, err := file.WriteAt(b, at); err != nil {
+		return chunk{}, err
+	}
+	s.space.files.Add(int64(len(b)))
+	return chunk{at: at, size: len(b), sum: xxh3.Hash(b)}, nil
+}
+
+// reserve makes the file where there is none, and room in it.
+func (s *Store) reserve(n int) (*os.File, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		dir, err := s.space.makeDir()
+		if err != nil {
+			return nil, 0, err
+		}
+		f, err := os.OpenFile(filepath.Join(dir, s.name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, 0, err
+		}
+		s.file = f
+	}
+	at := s.end
+	s.end += int64(n)
+	return s.file, at, nil
+}
+
+func (s *Space) makeDir() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made != "" {
+		return s.made, nil
+	}
+	dir, err := s.dir()
+	if err == nil {
+		s.made = dir
+		err = os.MkdirAll(dir, 0o700)
+	}
+	return dir, err
+}
+
+// Load returns the chunks of a partition, those of one writer in the order in
+// which it filled them; no record goes over the end of one. buf is for those
+// that are in the file; it is returned, grown. What Load returns is valid until
+// the partition is freed, or buf is used again.
+func (s *Store) Load(partition int, buf []byte) (chunks [][]byte, _ []byte, err error) {
+	p := &s.parts[partition]
+	total := 0
+	for i := range p.chunks {
+		if p.chunks[i].memory == nil {
+			total += p.chunks[i].size
+		}
+	}
+	if cap(buf) < total {
+		buf = make([]byte, total+total/8)
+	}
+	buf = buf[:cap(buf)]
+	at := 0
+	for i := range p.chunks {
+		c := &p.chunks[i]
+		if c.memory != nil {
+			chunks = append(chunks, c.memory)
+			continue
+		}
+		b := buf[at : at+c.size : at+c.size]
+		if _, err := s.file.ReadAt(b, c.at); err != nil {
+			return nil, buf, fmt.Errorf("read the spill file %s: %w", s.name, err)
+		}
+		if xxh3.Hash(b) != c.sum {
+			return nil, buf, fmt.Errorf("spill file %s at offset %d: %w", s.name, c.at, ErrDamaged)
+		}
+		chunks = append(chunks, b)
+		at += c.size
+	}
+	return chunks, buf, nil
+}
+
+// Size is the size of a partition's records.
+func (s *Store) Size(partition int) int64 { return s.parts[partition].bytes }
+
+// Free gives the memory of a partition back. Its records are gone.
+func (s *Store) Free(partition int) {
+	p := &s.parts[partition]
+	for i := range p.chunks {
+		if b := p.chunks[i].memory; b != nil {
+			s.space.used.Add(-int64(cap(b)))
+			s.space.give(b)
+		}
+	}
+	p.chunks, p.bytes = nil, 0
+}
+
+// Drop frees all partitions and removes the file.
+func (s *Store) Drop() error {
+	for i := range s.parts {
+		s.Free(i)
+	}
+	return s.closeFile()
+}
+
+func (s *Store) closeFile() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return nil
+	}
+	name := s.file.Name()
+	err := errors.Join(s.file.Close(), os.Remove(name))
+	s.file, s.end = nil, 0
+	return err
+}
+
+// Writer fills a store for one goroutine.
+type Writer struct {
+	store *Store
+	open  [][]byte // by partition: the chunk that is being filled
+	full  []bool   // by partition: it has had a full chunk, and so takes whole ones
+}
+
+// Writer returns a writer. What it was given is in the store once it is closed.
+func (s *Store) Writer() *Writer {
+	return &Writer{store: s, open: make([][]byte, len(s.parts)), full: make([]bool, len(s.parts))}
+}
+
+// Put adds a record to a partition.
+func (w *Writer) Put(partition int, record []byte) error {
+	b := w.open[partition]
+	if len(b)+len(record) > ChunkSize && len(b) > 0 {
+		if err := w.store.add(partition, b); err != nil {
+			return err
+		}
+		w.full[partition] = true
+		b = nil
+	}
+	if b == nil && w.full[partition] && len(record) <= ChunkSize {
+		b = w.store.space.take()
+	}
+	w.open[partition] = append(b, record...)
+	return nil
+}
+
+// Close adds what is left to the store.
+func (w *Writer) Close() error {
+	for i, b := range w.open {
+		if len(b) == 0 {
+			continue
+		}
+		if err := w.store.add(i, b); err != nil {
+			return err
+		}
+	}
+	w.open = nil
+	return nil
+}

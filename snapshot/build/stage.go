@@ -1,0 +1,45 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// stage runs the parts of a stage on all cores.
+type stage struct {
+	workers int
+	done    *atomic.Int64 // parts, for progress
+	mu      sync.Mutex
+}
+
+// each calls, in each of its goroutines, worker once, then what it returned
+// with one part after the other, and finish at the end. Parts are taken in
+// order. finish is called whatever happens.
+func (s *stage) each(ctx context.Context, parts int, worker func() (part func(int) error, finish func() error)) error {
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(s.workers, parts) {
+		g.Go(func() error {
+			part, finish := worker()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= parts {
+					return finish()
+				}
+				err := ctx.Err()
+				if err == nil {
+					err = part(i)
+				}
+				if err != nil {
+					return errors.Join(err, finish())
+				}
+				s.done.Add(1)
+			}
+		})
+	}
+	return g.Wait()
+}

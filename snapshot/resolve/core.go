@@ -1,0 +1,254 @@
+package resolve
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// core is the scratch memory of joining customers.
+type core struct {
+	crowds     []uint64
+	records    []record // by contact, then from the strongest to the weakest
+	byCustomer []record
+	seen       []bool // by contact: the first set of a comparison has it
+	choices    []choice
+}
+
+// record says that a customer's own record has a contact.
+type record struct{ contact, customer, pair uint32 }
+
+// choice is two customers who have a contact in common.
+type choice struct {
+	a, b          uint32
+	agree, differ int
+}
+
+// Crowded returns which of two linked nodes is used by the other: a device by
+// an anchor, a contact by a customer. Each user of one class, as Class has it,
+// is taken for somebody else. ok is false where neither is used.
+func Crowded(a, b Node) (usedIsA, ok bool) {
+	switch {
+	case a.Kind == Device && b.Kind != Device, a.Kind.contact() && b.Kind == Customer:
+		return true, true
+	case b.Kind == Device && a.Kind != Device, b.Kind.contact() && a.Kind == Customer:
+		return false, true
+	}
+	return false, false
+}
+
+// Class is the kind of a user and, of a customer, the tenant: nobody is taken
+// to be several of one class.
+func (n Node) Class() uint32 { return uint32(n.Kind)<<16 | uint32(n.Tenant) }
+
+// Limit is how many users of one class a node of that kind may have.
+func (r Rules) Limit(k Kind) int {
+	if k == Device {
+		return r.MaxOnDevice
+	}
+	return r.MaxOnContact
+}
+
+// limit shares the nodes that have too many users of one class.
+func (r *Resolver) limit() {
+	list := r.core.crowds[:0]
+	for i := range r.pairs {
+		p := &r.pairs[i]
+		used, user := p.a, p.b
+		usedIsA, ok := Crowded(r.nodes[p.a], r.nodes[p.b])
+		if !ok {
+			continue
+		}
+		if !usedIsA {
+			used, user = user, used
+		}
+		list = append(list, uint64(used)<<32|uint64(r.nodes[user].Class()))
+	}
+	slices.Sort(list)
+	r.core.crowds = list
+	for i, same := 0, 0; i < len(list); i++ {
+		if same++; i == 0 || list[i] != list[i-1] {
+			same = 1
+		}
+		if node := list[i] >> 32; same > r.rules.Limit(r.nodes[node].Kind) {
+			r.shared[node] = true
+		}
+	}
+	for i := range r.pairs {
+		if p := &r.pairs[i]; r.shared[p.a] || r.shared[p.b] {
+			p.reason = TooMany
+		}
+	}
+}
+
+// joinCustomers makes one set of customers whose own records say that they are
+// one, see sameCustomer. A contact of customers who are not one is shared.
+func (r *Resolver) joinCustomers() {
+	r.listRecords()
+	r.choose()
+	for _, c := range r.core.choices {
+		a, b := r.sets.Find(c.a), r.sets.Find(c.b)
+		if a != b && r.sameCustomer(a, b) && r.fits(a, b) {
+			r.join(a, b)
+		}
+	}
+	for list := r.core.records; len(list) > 0; {
+		n := 1
+		for n < len(list) && list[n].contact == list[0].contact {
+			n++
+		}
+		r.joinContact(list[:n])
+		list = list[n:]
+	}
+}
+
+// listRecords lists the contacts of customers' own records, by contact.
+func (r *Resolver) listRecords() {
+	c := &r.core
+	c.records = c.records[:0]
+	for i := range r.pairs {
+		p := &r.pairs[i]
+		if p.reason != Kept || !r.own(p) {
+			continue
+		}
+		contact, customer := p.a, p.b
+		if r.nodes[p.a].Kind == Customer {
+			contact, customer = p.b, p.a
+		}
+		c.records = append(c.records, record{contact, customer, uint32(i)})
+	}
+	slices.SortFunc(c.records, func(x, y record) int {
+		return cmp.Or(cmp.Compare(x.contact, y.contact), cmp.Compare(x.pair, y.pair))
+	})
+	c.byCustomer = append(c.byCustomer[:0], c.records...)
+	slices.SortFunc(c.byCustomer, func(x, y record) int {
+		return cmp.Or(cmp.Compare(x.customer, y.customer), cmp.Compare(x.contact, y.contact))
+	})
+	c.seen = resize(c.seen, len(r.nodes))
+}
+
+// of returns the records of one customer.
+func (c *core) of(customer uint32) []record {
+	from, _ := slices.BinarySearchFunc(c.byCustomer, customer, func(x record, customer uint32) int { return cmp.Compare(x.customer, customer) })
+	to := from
+	for to < len(c.byCustomer) && c.byCustomer[to].customer == customer {
+		to++
+	}
+	return c.byCustomer[from:to]
+}
+
+// choose lists the pairs of customers who have a contact in common, the best
+// first.
+func (r *Resolver) choose() {
+	c := &r.core
+	c.choices = c.choices[:0]
+	for i, x := range c.records {
+		for _, y := range c.records[i+1:] {
+			if y.contact != x.contact {
+				break
+			}
+			c.choices = append(c.choices, choice{a: min(x.customer, y.customer), b: max(x.customer, y.customer)})
+		}
+	}
+	for i := range c.choices {
+		ch := &c.choices[i]
+		with := r.compare(ch.a, ch.b)
+		ch.agree, ch.differ = bits.OnesCount8(with.common), with.differ()
+	}
+	slices.SortFunc(c.choices, func(x, y choice) int {
+		return cmp.Or(cmp.Compare(y.agree, x.agree), cmp.Compare(x.differ, y.differ), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
+	})
+	c.choices = slices.Compact(c.choices)
+}
+
+// sameCustomer reports whether the records of two sets are of one person: they
+// agree in two kinds of contact, or in one and differ in none. With one kind
+// alone, two records of one tenant must leave nothing open that would tell two
+// people with one inbox apart: one of them says no more than that kind. Records
+// of different tenants may even differ in one: people give one shop this phone
+// number and another that one.
+func (r *Resolver) sameCustomer(a, b uint32) bool {
+	c := r.compare(a, b)
+	switch {
+	case bits.OnesCount8(c.common) != 1:
+		return c.common != 0
+	case r.sameTenant(r.sets.Find(a), r.sets.Find(b)):
+		return c.differ() == 0 && (c.a == c.common || c.b == c.common)
+	}
+	return c.differ() <= 1
+}
+
+// comparison is the kinds of contact that two sets of customers have, and
+// those of which they have one in common; a bit for each kind.
+type comparison struct{ a, b, common uint8 }
+
+// differ counts the kinds of which both have some, and none in common.
+func (c comparison) differ() int { return bits.OnesCount8(c.a & c.b &^ c.common) }
+
+// compare compares the contacts in the records of two sets of customers.
+func (r *Resolver) compare(a, b uint32) (c comparison) {
+	seen := r.core.seen
+	r.contacts(a, func(x uint32) { seen[x] = true; c.a |= 1 << r.nodes[x].Kind })
+	r.contacts(b, func(x uint32) {
+		c.b |= 1 << r.nodes[x].Kind
+		if seen[x] {
+			c.common |= 1 << r.nodes[x].Kind
+		}
+	})
+	r.contacts(a, func(x uint32) { seen[x] = false })
+	return c
+}
+
+// contacts calls f with each contact in the records of a set's customers.
+func (r *Resolver) contacts(set uint32, f func(contact uint32)) {
+	r.members(r.sets.Find(set), func(n uint32) bool {
+		if r.nodes[n].Kind == Customer {
+			for _, x := range r.core.of(n) {
+				f(x.contact)
+			}
+		}
+		return true
+	})
+}
+
+// joinContact joins a contact to the person whose records have it, or shares
+// it where they are several people's.
+func (r *Resolver) joinContact(records []record) {
+	contact := records[0].contact
+	best, several := &r.pairs[records[0].pair], false
+	for _, x := range records[1:] {
+		several = several || r.sets.Find(x.customer) != r.sets.Find(records[0].customer)
+	}
+	if several && !(r.rules.Shared == SharedLatest && r.clearly(records)) {
+		r.shared[contact] = true
+		for _, x := range records {
+			r.pairs[x.pair].reason = SharedID
+		}
+		return
+	}
+	for _, x := range records {
+		if r.sets.Find(x.customer) != r.sets.Find(records[0].customer) {
+			r.pairs[x.pair].reason = SharedID
+		}
+	}
+	if r.fits(best.a, best.b) {
+		r.join(best.a, best.b)
+		return
+	}
+	for _, x := range records {
+		r.pairs[x.pair].reason = TooLarge
+	}
+}
+
+// clearly reports whether the first record's customer is linked more strongly
+// than any other person.
+func (r *Resolver) clearly(records []record) bool {
+	best := &r.pairs[records[0].pair]
+	for _, x := range records[1:] {
+		p := &r.pairs[x.pair]
+		if r.sets.Find(x.customer) != r.sets.Find(records[0].customer) && p.strength == best.strength && p.sources == best.sources {
+			return false
+		}
+	}
+	return true
+}
