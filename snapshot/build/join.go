@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -223,6 +222,7 @@ type mergeWorker struct {
 	oldest snapshot.Day
 	total  int64
 	buf    []byte
+	keys   []index.Entry // the links to sort: see partition
 	links  []link
 	crowd  []uint32
 	record []byte
@@ -234,16 +234,19 @@ func (w *mergeWorker) partition(p int) error {
 	if err != nil {
 		return err
 	}
-	w.links = w.links[:0]
+	w.keys, w.links = w.keys[:0], w.links[:0]
 	for _, chunk := range chunks {
 		for d := (decoder{chunk}); d.more(); {
 			l := d.numbered()
-			w.links = append(w.links, link{a: l.a, b: l.b, source: l.source, method: l.method, first: l.seen, last: l.seen, crowd: l.crowd})
+			w.keys = append(w.keys, index.Entry{
+				Hash: index.Hash{Hi: uint64(l.a)<<32 | uint64(l.b), Lo: uint64(l.method)<<16 | uint64(l.source)},
+				Addr: uint64(l.crowd)<<16 | uint64(l.seen),
+			})
 		}
 	}
 	w.m.from.Free(p)
-	slices.SortFunc(w.links, compareLinks)
-	w.links = mergeLinks(w.links)
+	index.SortEntries(w.keys)
+	w.mergeLinks()
 	w.findCrowds()
 	for i := range w.links {
 		w.oldest = min(w.oldest, w.links[i].last)
@@ -256,25 +259,21 @@ func (w *mergeWorker) partition(p int) error {
 	return nil
 }
 
-func compareLinks(x, y link) int {
-	return cmp.Or(
-		cmp.Compare(uint64(x.a)<<32|uint64(x.b), uint64(y.a)<<32|uint64(y.b)),
-		cmp.Compare(uint32(x.method)<<16|uint32(x.source), uint32(y.method)<<16|uint32(y.source)),
-	)
-}
-
 // mergeLinks merges sorted links that differ in nothing but their days.
-func mergeLinks(links []link) []link {
-	out := links[:0]
-	for _, l := range links {
-		if n := len(out); n > 0 && compareLinks(out[n-1], l) == 0 {
-			out[n-1].first = min(out[n-1].first, l.first)
-			out[n-1].last = max(out[n-1].last, l.last)
+func (w *mergeWorker) mergeLinks() {
+	for i := range w.keys {
+		k := &w.keys[i]
+		seen := snapshot.Day(k.Addr)
+		if n := len(w.links); i > 0 && w.keys[i-1].Hash == k.Hash {
+			w.links[n-1].first = min(w.links[n-1].first, seen)
+			w.links[n-1].last = max(w.links[n-1].last, seen)
 			continue
 		}
-		out = append(out, l)
+		w.links = append(w.links, link{
+			a: uint32(k.Hash.Hi >> 32), b: uint32(k.Hash.Hi), method: snapshot.Method(k.Hash.Lo >> 16), source: uint16(k.Hash.Lo),
+			first: seen, last: seen, crowd: uint32(k.Addr >> 16),
+		})
 	}
-	return out
 }
 
 // findCrowds marks the identifiers of the partition that are used by more of

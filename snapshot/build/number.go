@@ -109,7 +109,7 @@ type numberWorker struct {
 	found []foundID
 	rows  []foundRow
 	links []foundLink
-	order []uint32
+	order []index.Entry // found identifiers by hash; Addr is the place in found
 	rank  []uint32
 	out   []byte
 }
@@ -252,13 +252,13 @@ func (w *numberWorker) sort() {
 	w.order = w.order[:0]
 	for i := range w.found {
 		if w.found[i].given {
-			w.order = append(w.order, uint32(i))
+			w.order = append(w.order, index.Entry{Hash: w.found[i].hash, Addr: uint64(i)})
 		}
 	}
-	slices.SortFunc(w.order, func(a, b uint32) int { return w.found[a].hash.Compare(w.found[b].hash) })
+	index.SortEntries(w.order)
 	w.rank = slices.Grow(w.rank[:0], len(w.found))[:len(w.found)]
-	for i, at := range w.order {
-		w.rank[at] = uint32(i)
+	for i := range w.order {
+		w.rank[w.order[i].Addr] = uint32(i)
 	}
 	slices.SortFunc(w.rows, func(a, b foundRow) int { return cmp.Compare(w.rank[a.id], w.rank[b.id]) })
 }
@@ -266,8 +266,8 @@ func (w *numberWorker) sort() {
 // writeNodes writes the identifiers of a partition in order.
 func (w *numberWorker) writeNodes(p int) error {
 	rows, group := w.rows, []row(nil)
-	for i, at := range w.order {
-		f := &w.found[at]
+	for i := range w.order {
+		f := &w.found[w.order[i].Addr]
 		flags := f.flags
 		group = group[:0]
 		for len(rows) > 0 && w.rank[rows[0].id] == uint32(i) {

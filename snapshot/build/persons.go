@@ -108,8 +108,10 @@ type personWorker struct {
 	result        resolution
 
 	buf   [2][]byte
+	keys  []index.Entry // what is sorted
 	nodes []groupNode
 	links []groupLink
+	found []groupLink // in the order in which they came
 
 	// Of one set:
 	kinds   []resolve.Node
@@ -158,35 +160,59 @@ func (w *personWorker) group(i int) error {
 }
 
 // load reads a group and sorts it by sets.
-func (w *personWorker) load(i int) (err error) {
-	var chunks [][]byte
-	if chunks, w.buf[0], err = w.r.g.nodes.Load(i, w.buf[0]); err != nil {
+func (w *personWorker) load(i int) error {
+	if err := w.loadNodes(i); err != nil {
 		return err
 	}
-	w.nodes, w.links = w.nodes[:0], w.links[:0]
-	for _, chunk := range chunks {
-		for d := (decoder{chunk}); d.more(); {
-			w.nodes = append(w.nodes, groupNode{root: d.u32(), number: d.u32(), node: d.node()})
-		}
-	}
-	if chunks, w.buf[1], err = w.r.g.links.Load(i, w.buf[1]); err != nil {
+	chunks, buf, err := w.r.g.links.Load(i, w.buf[1])
+	w.buf[1] = buf
+	if err != nil {
 		return err
 	}
+	w.keys, w.found, w.links = w.keys[:0], w.found[:0], w.links[:0]
 	for _, chunk := range chunks {
 		for d := (decoder{chunk}); d.more(); {
 			l := groupLink{root: d.u32(), link: d.link()}
 			if l.a > l.b {
 				l.a, l.b = l.b, l.a
 			}
-			w.links = append(w.links, l)
+			w.keys = append(w.keys, index.Entry{
+				Hash: index.Hash{Hi: uint64(l.root)<<32 | uint64(l.a), Lo: uint64(l.b)<<32 | uint64(l.method)<<16 | uint64(l.source)},
+				Addr: uint64(len(w.found)),
+			})
+			w.found = append(w.found, l)
 		}
 	}
-	slices.SortFunc(w.nodes, func(a, b groupNode) int {
-		return cmp.Compare(uint64(a.root)<<32|uint64(a.number), uint64(b.root)<<32|uint64(b.number))
-	})
-	slices.SortFunc(w.links, func(a, b groupLink) int {
-		return cmp.Or(cmp.Compare(a.root, b.root), compareLinks(a.link, b.link))
-	})
+	index.SortEntries(w.keys)
+	for i := range w.keys {
+		w.links = append(w.links, w.found[w.keys[i].Addr])
+	}
+	return nil
+}
+
+// loadNodes reads the identifiers of a group. They are sorted while they are
+// still encoded.
+func (w *personWorker) loadNodes(i int) error {
+	chunks, buf, err := w.r.g.nodes.Load(i, w.buf[0])
+	w.buf[0] = buf
+	if err != nil {
+		return err
+	}
+	w.keys, w.nodes = w.keys[:0], w.nodes[:0]
+	for k, chunk := range chunks {
+		for d := (decoder{chunk}); d.more(); {
+			at := uint64(len(chunk) - len(d.b))
+			w.keys = append(w.keys, index.Entry{
+				Hash: index.Hash{Hi: uint64(d.u32())<<32 | uint64(d.u32())}, Addr: uint64(k)<<32 | at,
+			})
+			d.node()
+		}
+	}
+	index.SortEntries(w.keys)
+	for i := range w.keys {
+		d := decoder{chunks[w.keys[i].Addr>>32][uint32(w.keys[i].Addr):]}
+		w.nodes = append(w.nodes, groupNode{root: d.u32(), number: d.u32(), node: d.node()})
+	}
 	return nil
 }
 
@@ -213,7 +239,9 @@ func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) erro
 	for i, p := range res.Person {
 		w.members = append(w.members, member{p, uint32(i)})
 	}
-	slices.SortFunc(w.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.node, b.node)) })
+	if res.Cut { // otherwise they are all of one person, in order
+		slices.SortFunc(w.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.node, b.node)) })
+	}
 	for list := w.members; len(list) > 0; {
 		n := 1
 		for n < len(list) && list[n].person == list[0].person {

@@ -192,7 +192,7 @@ func TestAdversarySegments(t *testing.T) {
 	cfg.Largest = []uint32{0, 1, 2}
 	adv := &adversary{cells: 8, most: 11, least: 3}
 	if testing.Short() {
-		adv.most = 8
+		adv.most = 7
 	}
 	adv.try(func(cells []int64) []*figure {
 		d := customers(cfg, total(cells), 0)
@@ -217,7 +217,7 @@ func TestAdversarySources(t *testing.T) {
 			cfg := smallConfig(t, 1, parties...)
 			adv := &adversary{cells: 8, most: 10, least: 3}
 			if testing.Short() {
-				adv.most = 8
+				adv.most = 7
 			}
 			adv.try(func(cells []int64) []*figure {
 				d := customers(cfg, total(cells), total(cells[1:]))
@@ -256,6 +256,9 @@ func TestAdversaryNamespaces(t *testing.T) {
 		if spaces == 2 {
 			adv.most = 32
 			adv.least = 5
+		}
+		if testing.Short() {
+			adv.most -= 4
 		}
 		adv.try(func(cells []int64) []*figure {
 			d := customers(cfg, total(cells), total(cells[1:]))
@@ -306,7 +309,7 @@ func TestAdversaryPersons(t *testing.T) {
 	cfg := smallConfig(t, 0)
 	adv := &adversary{cells: 6, most: 16, least: 4}
 	if testing.Short() {
-		adv.most = 8
+		adv.most = 7
 	}
 	adv.try(func(cells []int64) []*figure {
 		d := customers(cfg, total(cells[:2]), 0)

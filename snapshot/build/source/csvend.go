@@ -27,30 +27,24 @@ func lastRowEnd(text []byte, comma string, eof bool) int {
 // where the text ends before it. It is where encoding/csv ends the row, also
 // one that is malformed: that ends with the line in which it goes wrong.
 func rowEnd(text []byte, comma string) int {
-	at := 0
-	for { // a field starts here
-		if at < len(text) && text[at] == '"' {
-			var done bool
-			if at, done = quotedEnd(text, at+1, comma); done {
-				return at
+	at, end := 0, 0 // where a field starts, and the line ends
+	for {
+		if end <= at {
+			if end = lineEnd(text, at); end == 0 {
+				end = len(text) + 1 // the line may go on, but quotes before its end count
 			}
-			continue
 		}
-		for ; ; at++ {
-			if at == len(text) {
+		line := text[at:min(end, len(text))]
+		quote := bytes.IndexByte(line, '"')
+		if quote < 0 || quote > 0 && !hasSuffix(line[:quote], comma) { // no quote, or inside a field
+			if end > len(text) {
 				return 0
 			}
-			switch c := text[at]; {
-			case c == '\n':
-				return at + 1
-			case c == '"':
-				return lineEnd(text, at)
-			case c == comma[0] && hasPrefix(text[at:], comma):
-				at += len(comma)
-			default:
-				continue
-			}
-			break
+			return end
+		}
+		var done bool
+		if at, done = quotedEnd(text, at+quote+1, comma); done {
+			return at
 		}
 	}
 }
@@ -88,4 +82,8 @@ func lineEnd(text []byte, at int) int {
 
 func hasPrefix(text []byte, prefix string) bool {
 	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+}
+
+func hasSuffix(text []byte, suffix string) bool {
+	return len(text) >= len(suffix) && string(text[len(text)-len(suffix):]) == suffix
 }
