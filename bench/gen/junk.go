@@ -45,8 +45,18 @@ type recent map[string][]string
 // remembered is how many identifiers of a namespace are held. It bounds memory, whatever the number of customers.
 const remembered = 64
 
+// remember holds the identifiers of h that were seen lately: what partners take for somebody else's they have just
+// seen, and not years ago.
 func (r recent) remember(h *household) {
+	seen := make([]bool, len(h.ids))
+	for _, l := range h.links {
+		seen[l.left] = seen[l.left] || !l.aged
+		seen[l.right] = seen[l.right] || !l.aged
+	}
 	for at, id := range h.ids {
+		if !seen[at] {
+			continue
+		}
 		namespace, _, _ := strings.Cut(id.name, ":")
 		if held := r[namespace]; len(held) < remembered {
 			r[namespace] = append(held, id.name)

@@ -66,7 +66,8 @@ func (g *generator) otherFirstName(h *household) string {
 
 func (g *generator) drawAddress(h *household) {
 	city := cities[g.skewed(len(cities))]
-	h.postcode, h.city = city.postcode, city.name
+	// A town's department has many postcodes, or strangers of one name would live at one address.
+	h.postcode, h.city = fmt.Sprintf("%s%02d0", city.department, g.rng.IntN(80)), city.name
 	h.street = strconv.Itoa(1+g.skewed(180)) + " " + streets[g.rng.IntN(len(streets))]
 	if g.chance(0.4) {
 		h.street += ", apt " + strconv.Itoa(1+g.rng.IntN(120))

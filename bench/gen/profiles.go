@@ -36,7 +36,12 @@ func (g *generator) addProfiles(h *household, who, left int) int {
 	}
 	customers := 0
 	elsewhere := g.Tenants > 1 && g.chance(0.2)
-	switch u := g.rng.Float64(); {
+	u := g.rng.Float64()
+	if h.sharedInbox && who < 2 {
+		// Both have a record with the first tenant: nobody could tell an inbox of two of whom no file names one.
+		elsewhere, u = false, u/2
+	}
+	switch {
 	case elsewhere:
 	case left > 0 && (who == 0 && u < 0.88 || u < 0.55):
 		first := g.addProfile(h, who, 0, false)

@@ -82,24 +82,39 @@ func (r *Resolver) limit() {
 }
 
 // joinCustomers makes one set of customers whose own records say that they are
-// one, see sameCustomer. A contact of customers who are not one is shared.
+// one, see sameCustomer, and of the contacts in them. A contact of customers
+// who are not one is shared, and says nothing of any of them: so what was
+// joined is joined again without it, until no more is found.
 func (r *Resolver) joinCustomers() {
-	r.listRecords()
-	r.choose()
-	for _, c := range r.core.choices {
-		a, b := r.sets.Find(c.a), r.sets.Find(c.b)
-		if a != b && r.sameCustomer(a, b) && r.fits(a, b) {
-			r.join(a, b)
+	for {
+		r.listRecords()
+		r.choose()
+		for _, c := range r.core.choices {
+			a, b := r.sets.Find(c.a), r.sets.Find(c.b)
+			if a != b && r.sameCustomer(a, b) && r.fits(a, b) {
+				r.join(a, b)
+			}
 		}
+		if !r.eachContact(r.shareContact) {
+			break
+		}
+		r.separate()
 	}
+	r.eachContact(r.joinContact)
+}
+
+// eachContact calls f with the records of each contact, and reports whether
+// one of the calls says so.
+func (r *Resolver) eachContact(f func([]record) bool) (some bool) {
 	for list := r.core.records; len(list) > 0; {
 		n := 1
 		for n < len(list) && list[n].contact == list[0].contact {
 			n++
 		}
-		r.joinContact(list[:n])
+		some = f(list[:n]) || some
 		list = list[n:]
 	}
+	return some
 }
 
 // listRecords lists the contacts of customers' own records, by contact.
@@ -211,33 +226,36 @@ func (r *Resolver) contacts(set uint32, f func(contact uint32)) {
 	})
 }
 
-// joinContact joins a contact to the person whose records have it, or shares
-// it where they are several people's.
-func (r *Resolver) joinContact(records []record) {
-	contact := records[0].contact
-	best, several := &r.pairs[records[0].pair], false
-	for _, x := range records[1:] {
-		several = several || r.sets.Find(x.customer) != r.sets.Find(records[0].customer)
+// shareContact cuts a contact that is in the records of several people from
+// them, or under the policy latest from all but the one whose link is
+// strongest. It reports whether it did.
+func (r *Resolver) shareContact(records []record) bool {
+	first := r.sets.Find(records[0].customer)
+	several := slices.ContainsFunc(records, func(x record) bool { return r.sets.Find(x.customer) != first })
+	if !several {
+		return false
 	}
-	if several && !(r.rules.Shared == SharedLatest && r.clearly(records)) {
-		r.shared[contact] = true
+	latest := r.rules.Shared == SharedLatest && r.clearly(records)
+	r.shared[records[0].contact] = !latest
+	for _, x := range records {
+		if !latest || r.sets.Find(x.customer) != first {
+			r.pairs[x.pair].reason = SharedID
+		}
+	}
+	return true
+}
+
+// joinContact joins a contact to the person whose records have it.
+func (r *Resolver) joinContact(records []record) bool {
+	fits := r.fits(records[0].contact, records[0].customer)
+	if fits {
+		r.join(records[0].contact, records[0].customer)
+	} else {
 		for _, x := range records {
-			r.pairs[x.pair].reason = SharedID
-		}
-		return
-	}
-	for _, x := range records {
-		if r.sets.Find(x.customer) != r.sets.Find(records[0].customer) {
-			r.pairs[x.pair].reason = SharedID
+			r.pairs[x.pair].reason = TooLarge
 		}
 	}
-	if r.fits(best.a, best.b) {
-		r.join(best.a, best.b)
-		return
-	}
-	for _, x := range records {
-		r.pairs[x.pair].reason = TooLarge
-	}
+	return fits
 }
 
 // clearly reports whether the first record's customer is linked more strongly

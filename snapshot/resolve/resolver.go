@@ -15,11 +15,12 @@ type Resolver struct {
 	nodes []Node
 	pairs []pair
 
-	sets   Sets
-	has    []uint8  // by root: a bit for each kind of its members
-	size   []uint32 // by root
-	next   []uint32 // by node: the next one of its set, in a ring
-	shared []bool   // by node: it serves nobody
+	sets    Sets
+	persons Sets     // what edges connect of them
+	has     []uint8  // by root: a bit for each kind of its members
+	size    []uint32 // by root
+	next    []uint32 // by node: the next one of its set, in a ring
+	shared  []bool   // by node: it serves nobody
 
 	claims    []claim
 	contested []uint32 // the roots of sets that several people claim
@@ -81,9 +82,10 @@ func (r *Resolver) Resolve(nodes []Node, edges []Edge) Result {
 }
 
 // tiers are the methods whose links contradict each other: what one link of a
-// tier says of a device, another of the same tier can call in question.
+// tier says of a device, another of the same tier can call in question. What
+// was seen to happen is above what a model infers.
 var tiers = [][2]snapshot.Method{
-	{snapshot.Authenticated, snapshot.Observed}, {snapshot.CookieSync, snapshot.CookieSync}, {snapshot.Inferred, snapshot.Inferred},
+	{snapshot.Authenticated, snapshot.CookieSync}, {snapshot.Inferred, snapshot.Inferred},
 }
 
 // run joins what is to be joined, under the grants.
@@ -109,8 +111,14 @@ func (r *Resolver) reset(nodes []Node) {
 	r.size = resize(r.size, n)
 	r.next = resize(r.next, n)
 	r.shared = resize(r.shared, n)
-	for i := range nodes {
-		r.has[i], r.size[i], r.next[i] = 1<<nodes[i].Kind, 1, uint32(i)
+	r.separate()
+}
+
+// separate makes each node a set of its own.
+func (r *Resolver) separate() {
+	r.sets.Reset()
+	for i := range r.nodes {
+		r.has[i], r.size[i], r.next[i] = 1<<r.nodes[i].Kind, 1, uint32(i)
 	}
 }
 
@@ -256,12 +264,16 @@ func (r *Resolver) share(root uint32) {
 }
 
 // result says of each edge whether it was cut: those within a set were not.
+// Customers may have become one by contacts that then were too many for one
+// person; what no edge connects is not one.
 func (r *Resolver) result(edges []Edge) Result {
 	r.cuts = resize(r.cuts, len(edges))
+	r.persons = resize(r.persons, len(r.nodes))
 	cut := false
 	for i := range r.pairs {
 		p := &r.pairs[i]
 		if r.sets.Find(p.a) == r.sets.Find(p.b) {
+			r.persons.Join(p.a, p.b)
 			continue
 		}
 		cut = true
@@ -270,7 +282,7 @@ func (r *Resolver) result(edges []Edge) Result {
 		}
 	}
 	for i := range r.nodes {
-		r.size[i] = r.sets.Find(uint32(i)) // sizes are not needed any more
+		r.size[i] = r.persons.Find(uint32(i)) // sizes are not needed any more
 	}
 	return Result{Person: r.size, Shared: r.shared, Cuts: r.cuts, Cut: cut}
 }
