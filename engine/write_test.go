@@ -154,8 +154,8 @@ func (m *model) person(c *contents, id snapshot.PersonID, person, root int) *sna
 			A: place[l.a], B: place[l.b], Method: l.method, Source: uint16(l.source), Seen: l.last, Ages: m.ages(l),
 		})
 	}
-	tree, spares := resolve.Backbone(len(members), edges)
-	rooted := resolve.Root(len(members), edges, tree, uint32(root%len(members)))
+	tree, spares := new(resolve.Planner).Backbone(len(members), edges)
+	rooted := new(resolve.Planner).Root(len(members), edges, tree, uint32(root%len(members)))
 	out := &snapshot.Person{ID: id, Born: m.asOf.Unix()}
 	to := make([]uint32, len(members))
 	for at, member := range rooted.Order {

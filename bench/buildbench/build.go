@@ -1,7 +1,6 @@
 package buildbench
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -18,7 +17,9 @@ import (
 type Build struct {
 	Usage
 	// Bytes are those of the snapshot.
-	Bytes       int64   `json:"snapshot_bytes"`
+	Bytes int64 `json:"snapshot_bytes"`
+	// Spilled are those that went through temporary files.
+	Spilled     int64   `json:"spilled_bytes"`
 	Identifiers int64   `json:"identifiers"`
 	Persons     int64   `json:"persons"`
 	Stages      []Stage `json:"stages"` // the longest first
@@ -32,8 +33,9 @@ type Stage struct {
 
 // report is what is used of the report of matchd build.
 type report struct {
-	Bytes int64
-	Read  struct {
+	Bytes   int64
+	Spilled int64 `json:"spilled_bytes"`
+	Read    struct {
 		ProfileRows int64            `json:"profile_rows"`
 		LinkRows    int64            `json:"link_rows"`
 		BadRows     int64            `json:"bad_rows"`
@@ -45,7 +47,7 @@ type report struct {
 
 // build builds the input in dir into a new store below work, which is then
 // removed. It is an error where the build did not read all of it.
-func (c Config) build(ctx context.Context, d Data, dir, work string, flags ...string) (b Build, err error) {
+func (c Config) build(ctx context.Context, d Data, dir, work string) (b Build, err error) {
 	below, err := os.MkdirTemp(work, "build-")
 	if err != nil {
 		return b, err
@@ -55,11 +57,8 @@ func (c Config) build(ctx context.Context, d Data, dir, work string, flags ...st
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		return b, err
 	}
-	args := append([]string{
-		"build", "--config", filepath.Join(dir, ConfigFile), "--store", filepath.Join(below, "store"),
-		"--as-of", AsOf, "--json",
-	}, c.known(ctx, append(flags, "--tmp", tmp))...)
-	usage, out, err := runProcess(ctx, nil, c.Matchd, args...)
+	usage, out, err := runProcess(ctx, nil, c.Matchd, "build", "--config", filepath.Join(dir, ConfigFile),
+		"--store", filepath.Join(below, "store"), "--as-of", AsOf, "--memory", c.Memory, "--tmp", tmp, "--json")
 	if err != nil {
 		return b, err
 	}
@@ -70,7 +69,7 @@ func (c Config) build(ctx context.Context, d Data, dir, work string, flags ...st
 	if err := r.check(d); err != nil {
 		return b, err
 	}
-	b = Build{Usage: usage, Bytes: r.Bytes, Identifiers: r.Counts.Identifiers, Persons: r.Counts.Persons}
+	b = Build{Usage: usage, Bytes: r.Bytes, Spilled: r.Spilled, Identifiers: r.Counts.Identifiers, Persons: r.Counts.Persons}
 	b.Stages, err = stages(r.Stages)
 	return b, err
 }
@@ -100,15 +99,4 @@ func stages(texts map[string]string) ([]Stage, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Stage) int { return cmp.Compare(b.Took, a.Took) })
 	return list, nil
-}
-
-// known leaves out the flags, each with its value, that matchd build has not.
-func (c Config) known(ctx context.Context, flags []string) (list []string) {
-	_, help, _ := runProcess(ctx, nil, c.Matchd, "build", "--help") // a failure shows at the build
-	for pair := range slices.Chunk(flags, 2) {
-		if bytes.Contains(help, []byte(pair[0]+" ")) {
-			list = append(list, pair...)
-		}
-	}
-	return list
 }

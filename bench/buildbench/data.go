@@ -54,17 +54,15 @@ func (d Data) Validate() error {
 	return nil
 }
 
-// identifiers is about how many different ones there are, at most.
-func (d Data) identifiers() int64 {
-	return int64(float64(d.Customers)*(2+phoneShare+addressShare)) + int64(d.Links)
-}
-
-// space is about how many bytes on disk the files take, and with them the spill
-// and the snapshot of a build, or what sort writes.
+// space is how many bytes on disk the files take, and beside them what a build
+// or sort has at one time at most. A build with hardly any memory holds up to
+// 1.6 times its input in temporary files; they shrink before the snapshot
+// grows. sort has its temporary files and the sorted one.
 func (d Data) space() int64 {
-	const linkBytes, customerBytes, snapshotBytes = 150, 170, 100
-	input := int64(d.Links)*linkBytes + int64(d.Customers)*customerBytes
-	return 2*input + snapshotBytes*d.identifiers()
+	const linkBytes, customerBytes = 150, 170
+	links := int64(d.Links) * linkBytes
+	input := links + int64(d.Customers)*customerBytes
+	return input + max(input/10*18, 2*links)
 }
 
 // Sizes are the bytes of the files.

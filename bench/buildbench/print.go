@@ -50,10 +50,10 @@ func (r *Result) printBesideSort(w io.Writer) {
 		name := fmt.Sprintf("%s sort %s", strings.Join(sortLocale, " "), strings.Join(sortArgs, " "))
 		printUsages(w, "`"+name+"` of the links alone", r.Sort, r.Sort)
 	}
-	printUsages(w, "`matchd build` of all", builds, r.Sort)
+	printUsages(w, "`matchd build --memory "+c.Memory+"` of all", builds, r.Sort)
 	b := &r.Builds[best(builds)]
-	fmt.Fprintf(w, "\nThe snapshot: %s identifiers of %s persons in %.2f GB, %.1f bytes an identifier.\n",
-		count(b.Identifiers), count(b.Persons), gb(b.Bytes), float64(b.Bytes)/float64(b.Identifiers))
+	fmt.Fprintf(w, "\nThe snapshot: %s identifiers of %s persons in %.2f GB, %.1f bytes an identifier; %.2f GB were spilled.\n",
+		count(b.Identifiers), count(b.Persons), gb(b.Bytes), float64(b.Bytes)/float64(b.Identifiers), gb(b.Spilled))
 	fmt.Fprintf(w, "Stages of the best round: %s.\n", stageList(b.Stages))
 }
 
@@ -73,15 +73,15 @@ func printUsages(w io.Writer, name string, rounds, sort []Usage) {
 
 func (r *Result) printGrowth(w io.Writer) {
 	fmt.Fprintf(w, "\n## As the data grows\n\nOne build each with `--memory %s`; × is over the first row.\n", r.Config.Memory)
-	fmt.Fprintf(w, "\n| identifiers (×) | customers, links | input GB | in the page cache | seconds (×) | CPU seconds | peak resident GiB | snapshot GB |\n|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(w, "\n| identifiers (×) | customers, links | input GB | in the page cache | seconds (×) | CPU seconds | peak resident GiB | spilled GB | snapshot GB |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	first := &r.Scale[0].Build
 	for i := range r.Scale {
 		s := &r.Scale[i]
 		b := &s.Build
-		fmt.Fprintf(w, "| %s (%.2f) | %s, %s | %.2f | %s | %.1f (%.2f) | %.1f | %s | %.2f |\n",
+		fmt.Fprintf(w, "| %s (%.2f) | %s, %s | %.2f | %s | %.1f (%.2f) | %.1f | %s | %.2f | %.2f |\n",
 			count(b.Identifiers), float64(b.Identifiers)/float64(first.Identifiers),
 			count(s.Data.Customers), count(s.Data.Links), gb(s.Sizes.total()), share(s.Cached),
-			b.Wall.Seconds(), b.Wall.Seconds()/first.Wall.Seconds(), b.CPU.Seconds(), gib(b.Peak), gb(b.Bytes))
+			b.Wall.Seconds(), b.Wall.Seconds()/first.Wall.Seconds(), b.CPU.Seconds(), gib(b.Peak), gb(b.Spilled), gb(b.Bytes))
 	}
 	for i := range r.Scale {
 		b := &r.Scale[i].Build

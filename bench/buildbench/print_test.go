@@ -14,7 +14,7 @@ func TestMarkdown(t *testing.T) {
 		return Usage{time.Duration(wall * 1e9), time.Duration(cpu * 1e9), peak << 20}
 	}
 	build := func(u Usage, identifiers int64) Build {
-		return Build{u, 75 * identifiers, identifiers, identifiers / 5, []Stage{{"read", 9 * time.Second}, {"write", 1500 * time.Millisecond}}}
+		return Build{u, 75 * identifiers, 50 * identifiers, identifiers, identifiers / 5, []Stage{{"read", 9 * time.Second}, {"write", 1500 * time.Millisecond}}}
 	}
 	c := Default()
 	r := &Result{
@@ -46,19 +46,19 @@ The input was written just before: 99 % of it is in the page cache. The build ve
 | | seconds | × sort | CPU seconds | peak resident GiB | seconds of each round |
 |---|--:|--:|--:|--:|---|
 | §LC_ALL=C sort --parallel=2 -S 4G§ of the links alone | 10.0 | 1.00 | 17.0 | 1.95 | 12.0, 10.0, 11.0 |
-| §matchd build§ of all | 26.0 | 2.60 | 49.0 | 2.50 | 31.0, 26.0, 28.0 |
+| §matchd build --memory 6GiB§ of all | 26.0 | 2.60 | 49.0 | 2.50 | 31.0, 26.0, 28.0 |
 
-The snapshot: 11,000,000 identifiers of 2,200,000 persons in 0.82 GB, 75.0 bytes an identifier.
+The snapshot: 11,000,000 identifiers of 2,200,000 persons in 0.82 GB, 75.0 bytes an identifier; 0.55 GB were spilled.
 Stages of the best round: read 9.0 s, write 1.5 s.
 
 ## As the data grows
 
 One build each with §--memory 6GiB§; × is over the first row.
 
-| identifiers (×) | customers, links | input GB | in the page cache | seconds (×) | CPU seconds | peak resident GiB | snapshot GB |
-|--:|--:|--:|--:|--:|--:|--:|--:|
-| 10,000,000 (1.00) | 1,600,000, 8,000,000 | 1.40 | 100 % | 20.0 (1.00) | 30.0 | 5.00 | 0.75 |
-| 100,000,000 (10.00) | 16,000,000, 80,000,000 | 14.00 | unknown | 210.0 (10.50) | 300.0 | 6.00 | 7.50 |
+| identifiers (×) | customers, links | input GB | in the page cache | seconds (×) | CPU seconds | peak resident GiB | spilled GB | snapshot GB |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+| 10,000,000 (1.00) | 1,600,000, 8,000,000 | 1.40 | 100 % | 20.0 (1.00) | 30.0 | 5.00 | 0.50 | 0.75 |
+| 100,000,000 (10.00) | 16,000,000, 80,000,000 | 14.00 | unknown | 210.0 (10.50) | 300.0 | 6.00 | 5.00 | 7.50 |
 
 Stages with 10,000,000 identifiers: read 9.0 s, write 1.5 s.
 

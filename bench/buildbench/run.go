@@ -21,7 +21,7 @@ type Config struct {
 	// Scale is how many identifiers the builds have that show how time grows,
 	// one build each.
 	Scale []int
-	// Memory is what those builds may use, as matchd build takes it.
+	// Memory is what a build may take, as matchd build --memory has it.
 	Memory string
 	// Dir is the folder to work in, empty or not there yet; "" is a new one in
 	// the system's place for temporary files.
@@ -140,7 +140,7 @@ func (c Config) besideSort(ctx context.Context, w *work, r *Result) (err error) 
 			r.Sort = append(r.Sort, u)
 			settle()
 		}
-		c.Log("round %d of %d: matchd build", round+1, c.Rounds)
+		c.Log("round %d of %d: matchd build, --memory %s", round+1, c.Rounds, c.Memory)
 		b, err := c.build(ctx, c.Data, dir, w.dir)
 		if err != nil {
 			return err
@@ -177,7 +177,7 @@ func (c Config) scale(ctx context.Context, w *work, d Data, name string) (s Scal
 	settle()
 	s.Cached = cached(dir, s.Sizes)
 	c.Log("matchd build, --memory %s", c.Memory)
-	s.Build, err = c.build(ctx, d, dir, w.dir, "--memory", c.Memory)
+	s.Build, err = c.build(ctx, d, dir, w.dir)
 	return s, err
 }
 

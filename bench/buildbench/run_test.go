@@ -23,7 +23,7 @@ const fakeMode = "MATCHD_TEST_BUILDBENCH"
 const (
 	fakeBuild  = "build"   // counts the rows and reports them
 	fakeLosing = "losing"  // a build that leaves a row out
-	fakeFailed = "failed"  // a build that fails once it is told its memory
+	fakeFailed = "failed"  // a build that fails on the larger data
 	fakeEater  = "eater"   // takes memory and time of the processor
 	eatenBytes = 256 << 20 // by the eater
 	eatenCPU   = 400 * time.Millisecond
@@ -52,11 +52,7 @@ func pretend(mode string, args []string) error {
 	memory := f.String("memory", "", "")
 	asOf := f.String("as-of", "", "")
 	f.Bool("json", false, "")
-	switch err := f.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Println("--memory SIZE --tmp DIR")
-		return nil
-	case err != nil:
+	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if info, err := os.Stat(*tmp); err != nil || !info.IsDir() || *asOf != AsOf {
@@ -65,8 +61,11 @@ func pretend(mode string, args []string) error {
 	if err := os.Mkdir(*store, 0o700); err != nil { // it must be a new one
 		return err
 	}
-	if mode == fakeFailed && *memory != "" {
-		return errors.New("no such memory")
+	if *memory != Default().Memory {
+		return fmt.Errorf("memory %q", *memory)
+	}
+	if mode == fakeFailed && strings.HasPrefix(filepath.Base(filepath.Dir(*config)), "scale-") {
+		return errors.New("it failed")
 	}
 	lines := func(file string) int {
 		b, err := os.ReadFile(filepath.Join(filepath.Dir(*config), file))
@@ -80,7 +79,7 @@ func pretend(mode string, args []string) error {
 		links--
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"bytes":  4000,
+		"bytes": 4000, "spilled_bytes": 3000,
 		"read":   map[string]int{"profile_rows": lines(CustomersFile), "link_rows": links},
 		"counts": map[string]int{"identifiers": 400, "persons": 40},
 		"stages": map[string]string{"read": "2.5s", "resolve": "1m4s", "write": "700ms"},
@@ -126,7 +125,7 @@ func TestRun(t *testing.T) {
 	}
 	log = slices.DeleteFunc(log, func(s string) bool { return strings.HasPrefix(s, "wr") })
 	want := []string{
-		"round 1 of 2: sort", "round 1 of 2: matchd build", "round 2 of 2: sort", "round 2 of 2: matchd build",
+		"round 1 of 2: sort", "round 1 of 2: matchd build, --memory 6GiB", "round 2 of 2: sort", "round 2 of 2: matchd build, --memory 6GiB",
 		"matchd build, --memory 6GiB", "matchd build, --memory 6GiB",
 	}
 	if !slices.Equal(log, want) {
@@ -136,7 +135,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%d sorts, %d builds, %d of a scale, skipped %q", len(r.Sort), len(r.Builds), len(r.Scale), r.Skipped)
 	}
 	for _, b := range r.Builds {
-		if b.Wall <= 0 || b.CPU <= 0 || b.Bytes != 4000 || b.Identifiers != 400 || b.Persons != 40 || len(b.Stages) != 3 || b.Stages[0].Name != "resolve" {
+		if b.Wall <= 0 || b.CPU <= 0 || b.Bytes != 4000 || b.Spilled != 3000 || b.Identifiers != 400 || b.Persons != 40 || len(b.Stages) != 3 || b.Stages[0].Name != "resolve" {
 			t.Errorf("build %+v", b)
 		}
 	}
@@ -192,7 +191,7 @@ func TestRunThatFails(t *testing.T) {
 		builds int
 	}{
 		"rows left out": {t.Context(), fakeLosing, "299 links of 50 and 300", 0},
-		"later build":   {t.Context(), fakeFailed, "no such memory", 2},
+		"later build":   {t.Context(), fakeFailed, "it failed", 2},
 		"cancelled":     {ended, fakeBuild, "canceled", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func TestBenchBuild(t *testing.T) {
 	file := filepath.Join(dir, "results", "build.md")
 	out := succeed(t, "bench", "build", "--customers", "2000", "--links", "10000", "--rounds", "2",
 		"--scale", "20000", "--memory", "1GiB", "--dir", filepath.Join(dir, "work"), "--out", file)
-	for _, want := range []string{"| `matchd build` of all |", "2,000 customers", "Stages of the best round: ", "| 3,210, 16,050 |", "--scale 20000 --memory 1GiB\n"} {
+	for _, want := range []string{"| `matchd build --memory 1GiB` of all |", "2,000 customers", "Stages of the best round: ", "| 3,210, 16,050 |", "--scale 20000 --memory 1GiB\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -41,7 +41,7 @@ func TestBenchBuild(t *testing.T) {
 }
 
 func TestBenchBuildFlags(t *testing.T) {
-	for _, args := range [][]string{{"--customers", "0"}, {"--scale", "-3"}, {"--rounds", "0", "--scale", "0"}, {"--scale", "many"}} {
+	for _, args := range [][]string{{"--customers", "0"}, {"--scale", "-3"}, {"--rounds", "0", "--scale", "0"}, {"--scale", "many"}, {"--memory", "0"}} {
 		if code, _, errOut := command(t, append([]string{"bench", "build"}, args...)...); code != exitUsage {
 			t.Errorf("%v: exit code %d, %s", args, code, errOut)
 		}

@@ -38,8 +38,9 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Generate, build, serve, and print lookups to try",
 		Long: `Makes the files of an energy supplier and its partners, builds a snapshot of them
-into a store, serves it without keys on this machine, and prints lookups to try.
-Ctrl-C ends it; files and store stay in --dir until the next demo.`,
+into a store, prints what the onboarding gained, serves the snapshot without
+keys on this machine, and prints lookups to try. Ctrl-C ends it; files, store
+and report.html stay in --dir until the next demo.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "demo", "folder for files and store; an earlier demo's is made anew")
@@ -79,7 +80,7 @@ func demo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 	store := filepath.Join(o.dir, "store")
 	fmt.Fprintf(out, "\n2. matchd build --config %s --store %s --as-of %s\n\n", filepath.Join(c.Out, "onboard.yaml"), store, o.now.Format(time.DateOnly))
 	err = runBuild(ctx, build.Options{
-		Config: filepath.Join(c.Out, "onboard.yaml"), Store: store, AsOf: o.now, MaxBadRows: 0.01,
+		Config: filepath.Join(c.Out, "onboard.yaml"), Store: store, AsOf: o.now, MaxBadRows: 0.01, Version: version(),
 	}, out, errOut, false)
 	if err != nil {
 		return err

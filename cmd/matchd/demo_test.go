@@ -73,14 +73,34 @@ func TestDemoAnswersItsOwnLookups(t *testing.T) {
 			t.Errorf("%s: %s answers %s, want %s", l[1], l[2], body, wants[l[1]])
 		}
 	}
-	if !strings.Contains(out.String(), "with partners, x") {
-		t.Errorf("the coverage before and after the partners is missing:\n%s", out.String())
-	}
+	checkDemoReport(t, out.String(), filepath.Join(dir, "store"))
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the demo ended with %v", err)
 	}
 	succeed(t, "verify", "--store", filepath.Join(dir, "store"))
+}
+
+// checkDemoReport checks that the demo shows what the onboarding gained, and that
+// the files which it names are there, in the store.
+func checkDemoReport(t *testing.T, out, store string) {
+	t.Helper()
+	if !regexp.MustCompile(`(?m)^ *partners multiply reach by +x[2-6]\.\d`).MatchString(out) {
+		t.Errorf("no reach before and after the partners in\n%s", out)
+	}
+	for label, want := range map[string]string{
+		"the same as a page":           "<!doctype html>",
+		"links that were cut, and why": `{"reason":"`,
+	} {
+		path := regexp.MustCompile(`(?m)^` + label + `: (.*)$`).FindStringSubmatch(out)
+		if path == nil || !strings.HasPrefix(path[1], store) {
+			t.Errorf("no path of %q below %s in\n%s", label, store, out)
+			continue
+		}
+		if b, err := os.ReadFile(path[1]); err != nil || !strings.HasPrefix(strings.ToLower(string(b)), want) {
+			t.Errorf("%s holds %.40q, %v", path[1], b, err)
+		}
+	}
 }
 
 // A folder that holds anything else is left alone.

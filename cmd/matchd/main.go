@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,15 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	say := func(text string) { fmt.Fprintf(errOut, "matchd: %s\n", text) }
+	if as := (noticeError{}); errors.As(err, &as) {
+		say = func(text string) { _ = json.NewEncoder(errOut).Encode(notice{Error: text}) }
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(errOut, "matchd: interrupted")
+		say("interrupted")
 		return exitFailed
 	}
-	fmt.Fprintf(errOut, "matchd: %v\n", err)
+	say(err.Error())
 	if errors.Is(err, errUsage) {
 		fmt.Fprintf(errOut, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return exitUsage

@@ -87,7 +87,7 @@ func measureQuality(ctx context.Context, o quality.Options, dir, name string) (r
 	return quality.Measure(ctx, o)
 }
 
-// findSnapshot finds a snapshot of a store by its name.
+// findSnapshot finds a snapshot of a store by its name, or the current one.
 func findSnapshot(store *snapshot.Store, name string) (snapshot.Current, error) {
 	if name == currentSnapshot {
 		return store.Current()
@@ -99,7 +99,7 @@ func findSnapshot(store *snapshot.Store, name string) (snapshot.Current, error) 
 	if !slices.Contains(names, name) {
 		return snapshot.Current{}, fmt.Errorf("store %s has no snapshot %q; it has %s", store.Dir(), name, strings.Join(names, ", "))
 	}
-	return snapshot.Current{Name: name}, nil
+	return store.Named(name)
 }
 
 func printQuality(w io.Writer, r *quality.Report) error {

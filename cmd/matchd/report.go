@@ -1,70 +1,68 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
-	"text/tabwriter"
+	"io/fs"
+	"os"
+	"path/filepath"
 
-	"github.com/matchd/matchd/snapshot/build"
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/snapshot"
 )
 
-// shownBad is how many bad rows are printed.
-const shownBad = 10
-
-// printBad lists bad rows, left-out fields and warnings.
-func printBad(w io.Writer, r *build.ReadReport) {
-	for i, b := range r.BadRows {
-		if i == shownBad {
-			break
-		}
-		fmt.Fprintf(w, "bad row: %s\n", b)
+func newReportCommand() *cobra.Command {
+	var (
+		dir, name string
+		asJSON    bool
+	)
+	cmd := &cobra.Command{
+		Use:   "report --store DIR",
+		Short: "Say where a snapshot's onboarding report is, or print it as JSON",
+		Long: `Every build leaves report.html, report.json and quarantine.ndjson beside the
+files of its snapshot. This prints the path of report.html, or with --json the
+content of report.json. Both withhold counts of fewer than 50 people.`,
+		Example: `  xdg-open "$(matchd report --store store)"
+  matchd report --store store --json`,
 	}
-	if n := r.Bad - shownBad; n > 0 {
-		fmt.Fprintf(w, "bad row: and %d more\n", n)
+	f := cmd.Flags()
+	f.StringVar(&dir, "store", "", "the store that holds the snapshot")
+	f.StringVar(&name, "snapshot", currentSnapshot, "the snapshot's name, or current")
+	f.BoolVar(&asJSON, "json", false, "print report.json")
+	required(cmd, "store")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return showReport(cmd.OutOrStdout(), dir, name, asJSON)
 	}
-	for _, column := range slices.Sorted(maps.Keys(r.BadFields)) {
-		fmt.Fprintf(w, "left out: %d values of column %s that cannot be read; their rows are kept\n", r.BadFields[column], column)
-	}
-	for _, text := range r.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", text)
-	}
+	return cmd
 }
 
-// printReport prints what went in, what came out, and what it gained.
-func printReport(w io.Writer, r *build.Report) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "in\t%s profile rows, %s link rows from %d files; %s bad rows left out\n",
-		count(r.Read.ProfileRows), count(r.Read.LinkRows), len(r.Read.Files), count(r.Read.Bad))
-	fmt.Fprintf(t, "\t%s links too old at %s left out; %s rows repeated a customer\n", count(r.Aged), r.AsOf, count(r.Merged))
-	fmt.Fprintf(t, "out\t%s persons with %s identifiers, %s profiles and %s links; the largest has %s identifiers\n",
-		count(r.Counts.Persons), count(r.Counts.Identifiers), count(r.Counts.Profiles), count(r.Counts.Links), count(r.Counts.Largest))
-	fmt.Fprintf(t, "\t%s connected sets without any profile left out\n", count(r.Dropped))
-	fmt.Fprintf(t, "ids\t%s\n", byCount(r.Counts.ByNamespace))
-	fmt.Fprintf(t, "snapshot\t%s, %s bytes, %.1f an identifier\n", r.Snapshot, count(r.Bytes), float64(r.Bytes)/float64(max(r.Counts.Identifiers, 1)))
-	return t.Flush()
-}
-
-func percent(n, of int64) float64 { return 100 * float64(n) / float64(max(of, 1)) }
-
-// byCount lists the entries of m, largest first.
-func byCount(m map[string]int64) string {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b)) })
-	parts := make([]string, len(keys))
-	for i, k := range keys {
-		parts[i] = k + " " + count(m[k])
+func showReport(out io.Writer, dir, name string, asJSON bool) error {
+	store, err := snapshot.OpenStore(dir)
+	if err != nil {
+		return err
 	}
-	return strings.Join(parts, ", ")
-}
-
-// count formats n with its thousands apart.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
+	which, err := findSnapshot(store, name)
+	if err != nil {
+		return err
 	}
-	return s
+	file := snapshot.ReportHTML
+	if asJSON {
+		file = snapshot.ReportJSON
+	}
+	path := filepath.Join(snapshotDir(dir, which.Name), file)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("snapshot %s has no %s: build it again", which.Name, file)
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		_, err = out.Write(b)
+		return err
+	}
+	fmt.Fprintln(out, path)
+	return nil
 }

@@ -73,6 +73,10 @@ type Options struct {
 	// Progress, if not nil, is told of each stage as it begins, and a few times
 	// a second how far it is. It is called by one goroutine at a time.
 	Progress func(Progress)
+
+	// newSpace makes the space for what is between stages; nil is
+	// [spill.NewSpace]. Tests have one that spills everything.
+	newSpace func(dir func() (string, error), budget int64) *spill.Space
 }
 
 // Current is the Previous that names the store's current snapshot; where there
@@ -205,6 +209,9 @@ func (b *builder) prepare() (err error) {
 	if o.FS == nil {
 		o.FS = snapshot.OS{}
 	}
+	if o.newSpace == nil {
+		o.newSpace = spill.NewSpace
+	}
 	b.report = Report{Stages: map[string]string{}, Read: ReadReport{BadFields: map[string]int64{}}}
 	if b.cfg, err = config.Load(o.Config); err != nil {
 		return err
@@ -318,7 +325,7 @@ func (b *builder) openSpace() error {
 		}
 		dir = func() (string, error) { return own, nil }
 	}
-	b.space = spill.NewSpace(dir, b.opts.Memory/100*spillShare)
+	b.space = b.opts.newSpace(dir, b.opts.Memory/100*spillShare)
 	return nil
 }
 

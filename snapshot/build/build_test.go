@@ -123,7 +123,7 @@ links.csv:8: column observed_at`
 		if r.ProfileRows != 2 || r.LinkRows != 1 || r.BadFields["email"] != 1 {
 			t.Errorf("%d profile rows, %d link rows, bad fields %v", r.ProfileRows, r.LinkRows, r.BadFields)
 		}
-		if fmt.Sprint(r.Files) != "[{crm.csv 2 6} {links.csv 1 6}]" {
+		if fmt.Sprint(r.Files) != "[{crm.csv crm.acme 2 6} {links.csv pub 1 6}]" {
 			t.Errorf("files: %v", r.Files)
 		}
 	}

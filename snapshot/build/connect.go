@@ -14,7 +14,12 @@ type bitmap []uint32
 
 func newBitmap(n int) bitmap { return make(bitmap, n/32+1) }
 
-func (b bitmap) set(i uint32)      { atomic.OrUint32(&b[i/32], 1<<(i%32)) }
+func (b bitmap) set(i uint32) {
+	if word := &b[i/32]; atomic.LoadUint32(word)&(1<<(i%32)) == 0 {
+		atomic.OrUint32(word, 1<<(i%32))
+	}
+}
+
 func (b bitmap) has(i uint32) bool { return b[i/32]&(1<<(i%32)) != 0 }
 
 // forest is a union-find structure that several goroutines join at once: an
@@ -56,10 +61,27 @@ func (f forest) join(a, b uint32) {
 	}
 }
 
+// flatten makes every node's entry one more than its root, that of the root
+// included: then root is the way to it, and nothing can be joined any more. A
+// parent has a smaller number, so that it is done before its children.
+func (f forest) flatten() {
+	for i, parent := range f {
+		if parent == 0 {
+			f[i] = uint32(i) + 1
+		} else {
+			f[i] = f[parent-1]
+		}
+	}
+}
+
+// root returns the root of a node's set in a forest that is flat.
+func (f forest) root(node uint32) uint32 { return f[node] - 1 }
+
 // connecting finds the connected sets, before any rule but that on crowded
 // identifiers, whose links connect nothing.
 type connecting struct {
 	n       *numbering
+	space   *spill.Space
 	links   *spill.Store // sorted, see merging
 	crowded bitmap
 	largest int // a set
@@ -74,13 +96,18 @@ type connecting struct {
 
 func (c *connecting) run(ctx context.Context, s *stage) error {
 	n := c.n.count()
-	c.sets, c.linked, c.named = make(forest, n), newBitmap(n), newBitmap(n)
+	sets, err := c.space.Numbers(n)
+	if err != nil {
+		return err
+	}
+	c.sets, c.linked, c.named = sets, newBitmap(n), newBitmap(n)
 	if err := c.join(ctx, s, c.add); err != nil {
 		return err
 	}
 	for methods := uint8(snapshot.Inferred); ; methods-- {
 		large := c.tooLarge()
 		if len(large) == 0 {
+			c.sets.flatten()
 			return nil
 		}
 		if methods == 0 {
@@ -100,10 +127,25 @@ func errTooConnected(large map[uint32]int, limit int) error {
 	return fmt.Errorf("%d identifiers hang together by authenticated links alone, more than max_connected, %d: look for a value that many customers have, and lower max_customers_per_device and max_customers_per_contact", most, limit)
 }
 
+// block is how many links are joined at once: what they read all over the
+// arrays is read beforehand, so that the reads do not wait for one another.
+const block = 64
+
 // join calls add with each link.
 func (c *connecting) join(ctx context.Context, s *stage, add func(*link)) error {
 	return s.each(ctx, partitions, func() (func(int) error, func() error) {
 		var buf []byte
+		links := make([]link, 0, block)
+		touched := uint32(0)
+		flush := func() {
+			for i := range links {
+				touched += c.sets.touch(links[i].b)
+			}
+			for i := range links {
+				add(&links[i])
+			}
+			links = links[:0]
+		}
 		return func(p int) error {
 			chunks, b, err := c.links.Load(p, buf)
 			buf = b
@@ -112,14 +154,19 @@ func (c *connecting) join(ctx context.Context, s *stage, add func(*link)) error 
 			}
 			for _, chunk := range chunks {
 				for d := (decoder{chunk}); d.more(); {
-					l := d.link()
-					add(&l)
+					if links = append(links, d.link()); len(links) == block {
+						flush()
+					}
 				}
 			}
+			flush()
 			return nil
 		}, func() error { return nil }
 	})
 }
+
+// touch reads a node's entry and returns it, which means nothing.
+func (f forest) touch(node uint32) uint32 { return atomic.LoadUint32(&f[node]) }
 
 func (c *connecting) add(l *link) {
 	switch {

@@ -80,16 +80,18 @@ var errStopped = errors.New("the process has been killed")
 // end, the store has the old snapshot or the new one. Once the build has said
 // that it is done, it is the new one.
 func TestPowerCutAtEveryStep(t *testing.T) {
+	t.Parallel()
 	config := writeInputs(t, small)
 	after := run(t, options(config, filepath.Join(t.TempDir(), "store"))).Snapshot
 	for name, before := range map[string]bool{"first build": false, "second build": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c, o, old := newCutter(t, config, before)
 			steps := &faultfs.Steps{FS: c.disk, Tear: true, Before: func(_ int, what string) error {
 				c.check(t, "before "+what, old, after)
 				return nil
 			}}
-			o.FS = steps
+			o.FS = gathered{steps}
 			if got := run(t, o).Snapshot; got != after {
 				t.Fatalf("the build made %q", got)
 			}
@@ -109,10 +111,12 @@ func TestPowerCutAtEveryStep(t *testing.T) {
 // at each step of the second run: what the first one had not made durable, the
 // second may not take for granted.
 func TestPowerCutAfterAKill(t *testing.T) {
+	t.Parallel()
 	config := writeInputs(t, small)
 	after := run(t, options(config, filepath.Join(t.TempDir(), "store"))).Snapshot
 	for name, before := range map[string]bool{"first build": false, "second build": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			seen := map[string]bool{}
 			for kill := 1; ; kill++ {
 				c, o, old := newCutter(t, config, before)
@@ -123,7 +127,7 @@ func TestPowerCutAfterAKill(t *testing.T) {
 					}
 					return nil
 				}}
-				o.FS = first
+				o.FS = gathered{first}
 				_, err := Run(context.Background(), o)
 				if err == nil {
 					break
@@ -131,10 +135,10 @@ func TestPowerCutAfterAKill(t *testing.T) {
 				if !errors.Is(err, errStopped) {
 					t.Fatal(err)
 				}
-				o.FS = &faultfs.Steps{FS: c.disk, Before: func(_ int, what string) error {
+				o.FS = gathered{&faultfs.Steps{FS: c.disk, Before: func(_ int, what string) error {
 					c.check(t, fmt.Sprintf("after a kill before step %d, before %s", kill, what), old, after)
 					return nil
-				}}
+				}}}
 				run(t, o)
 				c.check(t, "after the second run", after)
 			}

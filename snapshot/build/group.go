@@ -111,7 +111,7 @@ func (w *groupWorker) nodesOf(p int) error {
 				w.alone++
 				continue
 			}
-			root := c.sets.find(number)
+			root := c.sets.root(number)
 			w.record = binary.LittleEndian.AppendUint32(w.record[:0], root)
 			w.record = binary.LittleEndian.AppendUint32(w.record, number)
 			w.record = append(w.record, record...)
@@ -140,7 +140,7 @@ func (w *groupWorker) linksOf(p int) error {
 			if c.crowded.has(at) {
 				at = l.b
 			}
-			root := c.sets.find(at)
+			root := c.sets.root(at)
 			w.record = binary.LittleEndian.AppendUint32(w.record[:0], root)
 			w.record = appendLink(w.record, &l)
 			if err := w.out.Put(g.of(root), w.record); err != nil {

@@ -18,11 +18,15 @@ import (
 )
 
 // What a re-executed test binary is to build, and before which step it is to
-// kill itself.
+// kill itself. Where killSpill is set, everything between the stages goes into
+// files in the folder killTmp, or in the store, and what is done to them counts
+// as steps.
 const (
 	killConfig = "MATCHD_TEST_KILL_CONFIG"
 	killStore  = "MATCHD_TEST_KILL_STORE"
 	killStep   = "MATCHD_TEST_KILL_STEP"
+	killSpill  = "MATCHD_TEST_KILL_SPILL"
+	killTmp    = "MATCHD_TEST_KILL_TMP"
 )
 
 // TestMain runs a build that kills itself where the environment says so, and
@@ -36,14 +40,19 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	o := options(os.Getenv(killConfig), os.Getenv(killStore))
-	o.Keep = 1
-	o.FS = &faultfs.Steps{FS: snapshot.OS{}, Tear: true, Before: func(n int, _ string) error {
-		if n == step {
+	o.Keep, o.Tmp = 1, os.Getenv(killTmp)
+	n := 0
+	before := func(int, string) error {
+		if n++; n == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // until the signal arrives
 		}
 		return nil
-	}}
+	}
+	o.FS = gathered{&faultfs.Steps{FS: snapshot.OS{}, Tear: true, Before: before}}
+	if os.Getenv(killSpill) != "" {
+		spillAll(&o).before = before
+	}
 	if _, err := Run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -53,7 +62,7 @@ func TestMain(m *testing.M) {
 
 // killAt builds in another process, which is killed before the step, and
 // reports whether it was; otherwise the build came to its end.
-func killAt(t *testing.T, config, store string, step int) (killed bool) {
+func killAt(t *testing.T, config, store string, step int, env ...string) (killed bool) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -61,6 +70,7 @@ func killAt(t *testing.T, config, store string, step int) (killed bool) {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), killConfig+"="+config, killStore+"="+store, killStep+"="+strconv.Itoa(step))
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
@@ -77,6 +87,7 @@ func killAt(t *testing.T, config, store string, step int) (killed bool) {
 // The store then opens with the old snapshot or the new one, and the next
 // build clears away what was left and publishes the new one.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	config := writeInputs(t, small)
 	reference := filepath.Join(t.TempDir(), "store")
 	o := options(config, reference)
@@ -88,6 +99,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 	for name, start := range map[string]string{"first build": "", "second build": before} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			seen, left := map[string]int{}, 0
 			for step := 1; ; step++ {
 				store := filepath.Join(t.TempDir(), "store")
@@ -126,4 +138,76 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Builds that spill are killed in all stages, with their files in the store or
+// in a folder of their own. The store is as it was, and the next build clears
+// both places and publishes.
+func TestKilledWhileSpilling(t *testing.T) {
+	t.Parallel()
+	config := writeInputs(t, small)
+	reference := filepath.Join(t.TempDir(), "store")
+	o := options(config, reference)
+	o.AsOf = testAsOf.AddDate(0, -1, 0)
+	before := run(t, o).Snapshot
+	after := run(t, options(config, filepath.Join(t.TempDir(), "store"))).Snapshot
+	for name, withTmp := range map[string]bool{"in the store": false, "in a folder": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tmp := ""
+			if withTmp {
+				tmp = t.TempDir()
+			}
+			store := filepath.Join(t.TempDir(), "store")
+			copyTree(t, reference, store)
+			files, kills := map[string]bool{}, 0
+			for step := 1; ; step += 4 {
+				if !killAt(t, config, store, step, killSpill+"=1", killTmp+"="+tmp) {
+					break
+				}
+				kills++
+				now := currentName(t, store)
+				if now != before && now != after {
+					t.Fatalf("killed before step %d, the store has snapshot %q", step, now)
+				}
+				for _, path := range spillFiles(t, store, tmp) {
+					files[filepath.Base(path)] = true
+				}
+				if now == after { // the steps after it are of no spilling build
+					break
+				}
+			}
+			if kills < 25 || len(files) < 5 {
+				t.Fatalf("%d kills left the files %v: too few to be all stages", kills, files)
+			}
+			o := options(config, store)
+			o.Keep, o.Tmp = 1, tmp
+			if got := run(t, o).Snapshot; got != after || currentName(t, store) != after {
+				t.Fatalf("the next build makes %q", got)
+			}
+			if list := append(leftovers(t, store), spillFiles(t, store, tmp)...); len(list) > 0 {
+				t.Fatalf("the next build leaves %q", list)
+			}
+			if withTmp {
+				emptyDir(t, "the next build", tmp)
+			}
+		})
+	}
+}
+
+// spillFiles lists what a build left in its folders for spill files.
+func spillFiles(t *testing.T, store, tmp string) (list []string) {
+	t.Helper()
+	patterns := []string{filepath.Join(store, "snapshots", ".draft-spill", "*")}
+	if tmp != "" {
+		patterns = append(patterns, filepath.Join(tmp, "*", "*"))
+	}
+	for _, p := range patterns {
+		found, err := filepath.Glob(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, found...)
+	}
+	return list
 }

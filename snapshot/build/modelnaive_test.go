@@ -29,7 +29,7 @@ func (w *world) names() []string {
 
 // fresh reports whether a link is used at the time of the build.
 func (w *world) fresh(l worldLink) bool {
-	tracer := func(id string) bool { return id[:3] != "crm" && id[:5] != "email" }
+	tracer := func(id string) bool { return strings.HasPrefix(id, "maid:") || strings.HasPrefix(id, "cookie.") }
 	return !tracer(l.a) && !tracer(l.b) || l.seen >= snapshot.OldestFresh(testAsOf, w.cfg.LinkMaxAge)
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -21,13 +23,18 @@ const gram = 6
 // haystack is text to search for many needles.
 type haystack struct {
 	text  []byte
-	grams map[[gram]byte]bool
+	grams bitmap // by the first bits of their hashes
 }
 
+// gramBits make false positives rare in texts of some megabytes.
+const gramBits = 28
+
+func gramOf(b []byte) uint32 { return uint32(xxh3.Hash(b[:gram]) >> (64 - gramBits)) }
+
 func newHaystack(text []byte) *haystack {
-	h := &haystack{text: text, grams: make(map[[gram]byte]bool, len(text))}
+	h := &haystack{text: text, grams: newBitmap(1 << gramBits)}
 	for i := 0; i+gram <= len(text); i++ {
-		h.grams[[gram]byte(text[i:])] = true
+		h.grams.set(gramOf(text[i:]))
 	}
 	return h
 }
@@ -42,12 +49,16 @@ func forms(value string) []string {
 // gram bytes are not looked for: they may stand anywhere by chance.
 func (h *haystack) find(value string) string {
 	for _, form := range forms(value) {
-		if len(form) >= gram && h.grams[[gram]byte([]byte(form[:gram]))] && bytes.Contains(h.text, []byte(form)) {
+		if len(form) >= gram && h.grams.has(gramOf([]byte(form))) && bytes.Contains(h.text, []byte(form)) {
 			return form
 		}
 	}
 	return ""
 }
+
+// personalColumns are those of a profile file whose values are of a person, and
+// long enough to be looked for.
+var personalColumns = []string{"email", "phone", "first_name", "last_name", "address", "city"}
 
 // personalValues are the raw values of all personal columns of the profiles
 // below a folder.
@@ -66,9 +77,7 @@ func personalValues(t *testing.T, dir string) []string {
 			t.Fatal(err)
 		}
 		for i, column := range rows[0] {
-			switch column {
-			case "email", "phone", "first_name", "last_name", "address", "city":
-			default:
+			if !slices.Contains(personalColumns, column) {
 				continue
 			}
 			for _, row := range rows[1:] {
@@ -79,7 +88,7 @@ func personalValues(t *testing.T, dir string) []string {
 			}
 		}
 	}
-	if len(columns) != 6 {
+	if len(columns) != len(personalColumns) {
 		t.Fatalf("values of the columns %v alone", columns)
 	}
 	return slices.Sorted(maps.Keys(values))
@@ -110,8 +119,10 @@ func coldBlocks(t *testing.T, s *snapshot.Snapshot) (out []byte) {
 	return out
 }
 
-// No byte of the store, of the report or of an error holds a raw email, phone
-// number, name or address of the input, in any case of letters.
+// No byte of the store and what stands beside the snapshot, of the spill files,
+// of the report, of an error or of what progress tells holds a raw email, phone
+// number, name or address of the input, in any case of letters. The world makes
+// postal keys of names and addresses.
 func TestNoPersonalDataIsWritten(t *testing.T) {
 	config, _ := generate(t, 2000)
 	values := personalValues(t, filepath.Dir(config))
@@ -120,24 +131,40 @@ func TestNoPersonalDataIsWritten(t *testing.T) {
 	}
 	o := options(config, filepath.Join(t.TempDir(), "store"))
 	var text bytes.Buffer
+	o.Progress = func(p Progress) { fmt.Fprintf(&text, "%+v\n", p) }
+	disk := spillAll(&o)
+	var spilled bytes.Buffer
+	disk.written = func(name string, b []byte) { spilled.WriteString(name); spilled.Write(b) }
 	report, err := Run(context.Background(), o)
 	if err == nil {
 		t.Fatal("the junk rows of the world are tolerated")
 	}
 	describe(t, &text, report, err)
 	o.MaxBadRows = 1
+	report = run(t, o)
+	describe(t, &text, report, nil)
+	o.Previous = Current
+	o.AsOf = testAsOf.AddDate(0, 0, 1)
 	describe(t, &text, run(t, o), nil)
-	for _, name := range slices.Sorted(maps.Keys(tree(t, o.Store))) {
+	for name, data := range tree(t, o.Store) {
 		text.WriteString(name)
-	}
-	for _, data := range tree(t, o.Store) {
 		text.Write(data)
 	}
 	s := openCurrent(t, o.Store)
 	text.Write(coldBlocks(t, s))
+	if int64(spilled.Len()) < report.Spilled || report.Spilled < 1<<20 || len(disk.files) < 12 {
+		t.Fatalf("%d bytes in the files %v were spilled, and %d looked at", report.Spilled, disk.files, spilled.Len())
+	}
+	if s.Counts.ByNamespace["postal_sha256"] < 1000 {
+		t.Fatalf("few postal keys: %v", s.Counts.ByNamespace)
+	}
+	text.Write(spilled.Bytes())
 	in := newHaystack(text.Bytes())
-	// What is to be there is found: the search works.
-	for _, known := range []string{"device-graph", "crm/acme-1.csv", "cookie.publisher-a", s.Segments[0].Code} {
+	// What is to be there is found: the search works, in each place.
+	known := []string{
+		"device-graph", "crm/acme-1.csv", "cookie.publisher-a", s.Segments[0].Code, snapshot.QuarantineJSON, "too_many_customers", "<svg", "set nodes", "heirs", "read previous",
+	}
+	for _, known := range known {
 		if len(known) >= gram && in.find(known) == "" {
 			t.Errorf("%q is not found in what was written", known)
 		}

@@ -118,16 +118,25 @@ type personWorker struct {
 	edges   []resolve.Edge
 	edgeOf  []uint32 // by edge: its place among the set's links
 	members []member
+	inside  []inside // the edges that were not cut, by person
 	local   []uint32 // by node of the set: its place in its person
+	planner resolve.Planner
 	person  snapshot.Person
-	pedges  []resolve.Edge
-	plinks  []*groupLink
-	place   []uint32
+	own     []resolve.Edge // of the person
+	place   []uint32       // by place in its person: the place in its record
 	record  []byte
 }
 
 // member is a node of a set, and the smallest node of its person.
 type member struct{ person, node uint32 }
+
+// inside is an edge within a person, between places in the person, and the
+// link that it stands for.
+type inside struct {
+	person uint32
+	edge   resolve.Edge
+	link   *groupLink
+}
 
 func (w *personWorker) group(i int) error {
 	if err := w.load(i); err != nil {
@@ -235,27 +244,56 @@ func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) erro
 		w.edgeOf = append(w.edgeOf, uint32(i))
 	}
 	res := w.resolver.Resolve(w.kinds, w.edges)
-	w.members = w.members[:0]
+	w.split(links, &res)
+	edges := w.inside
+	for list := w.members; len(list) > 0; {
+		person := list[0].person
+		n, e := 1, 0
+		for n < len(list) && list[n].person == person {
+			n++
+		}
+		for e < len(edges) && edges[e].person == person {
+			e++
+		}
+		if err := w.one(nodes, list[:n], edges[:e], &res); err != nil {
+			return err
+		}
+		list, edges = list[n:], edges[e:]
+	}
+	if !whole || res.Cut {
+		return w.quarantine(group, nodes, links, &res)
+	}
+	return nil
+}
+
+// split sorts the nodes of a set, and the edges that were not cut, by person.
+func (w *personWorker) split(links []groupLink, res *resolve.Result) {
+	w.members, w.inside = w.members[:0], w.inside[:0]
 	for i, p := range res.Person {
 		w.members = append(w.members, member{p, uint32(i)})
 	}
 	if res.Cut { // otherwise they are all of one person, in order
 		slices.SortFunc(w.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.node, b.node)) })
 	}
-	for list := w.members; len(list) > 0; {
-		n := 1
-		for n < len(list) && list[n].person == list[0].person {
-			n++
+	w.local = slices.Grow(w.local[:0], len(res.Person))[:len(res.Person)]
+	place := uint32(0)
+	for i, m := range w.members {
+		if place++; i == 0 || m.person != w.members[i-1].person {
+			place = 0
 		}
-		if err := w.one(nodes, links, list[:n], &res); err != nil {
-			return err
+		w.local[m.node] = place
+	}
+	for i := range w.edges {
+		e := w.edges[i]
+		if res.Cuts[i] == resolve.Kept {
+			in := inside{person: res.Person[e.A], edge: e, link: &links[w.edgeOf[i]]}
+			in.edge.A, in.edge.B = w.local[e.A], w.local[e.B]
+			w.inside = append(w.inside, in)
 		}
-		list = list[n:]
 	}
-	if !whole || res.Cut {
-		return w.quarantine(group, nodes, links, &res)
+	if res.Cut {
+		slices.SortStableFunc(w.inside, func(a, b inside) int { return cmp.Compare(a.person, b.person) })
 	}
-	return nil
 }
 
 // edge turns a link into one between places in its set.
@@ -275,7 +313,7 @@ func placeOf(nodes []groupNode, number uint32) int {
 
 // one makes a person of members, if they are one to be written: with a
 // profile, or with others where the config keeps those.
-func (w *personWorker) one(nodes []groupNode, links []groupLink, members []member, res *resolve.Result) error {
+func (w *personWorker) one(nodes []groupNode, members []member, edges []inside, res *resolve.Result) error {
 	known := false
 	for _, m := range members {
 		known = known || nodes[m.node].profile != nil
@@ -283,15 +321,15 @@ func (w *personWorker) one(nodes []groupNode, links []groupLink, members []membe
 	if res.Shared[members[0].node] {
 		w.result.shared += int64(len(members))
 	} else if known || w.r.cfg.KeepAnonymous && len(members) > 1 {
-		return w.write(nodes, links, members)
+		return w.write(nodes, members, edges)
 	}
 	w.result.dropped++
 	return nil
 }
 
 // write assembles a person, counts it and hands it on.
-func (w *personWorker) write(nodes []groupNode, links []groupLink, members []member) error {
-	p := w.assemble(nodes, links, members)
+func (w *personWorker) write(nodes []groupNode, members []member, edges []inside) error {
+	p := w.assemble(nodes, members, edges)
 	p.ID, p.Born = w.identify(nodes, members)
 	w.result.kept++
 	w.collector.Add(p)
@@ -301,26 +339,15 @@ func (w *personWorker) write(nodes []groupNode, links []groupLink, members []mem
 	return w.persons.Put(at, w.record)
 }
 
-// assemble makes the person of some members of a set.
-func (w *personWorker) assemble(nodes []groupNode, links []groupLink, members []member) *snapshot.Person {
-	w.local = slices.Grow(w.local[:0], len(nodes))[:len(nodes)]
-	for i := range w.local {
-		w.local[i] = ^uint32(0)
+// assemble makes the person of some members of a set, and the edges between
+// them.
+func (w *personWorker) assemble(nodes []groupNode, members []member, edges []inside) *snapshot.Person {
+	w.own = w.own[:0]
+	for i := range edges {
+		w.own = append(w.own, edges[i].edge)
 	}
-	for i, m := range members {
-		w.local[m.node] = uint32(i)
-	}
-	w.pedges, w.plinks = w.pedges[:0], w.plinks[:0]
-	for i := range w.edges {
-		e := w.edges[i]
-		if e.A, e.B = w.local[e.A], w.local[e.B]; e.A == ^uint32(0) || e.B == ^uint32(0) {
-			continue
-		}
-		w.pedges = append(w.pedges, e)
-		w.plinks = append(w.plinks, &links[w.edgeOf[i]])
-	}
-	tree, spares := resolve.Backbone(len(members), w.pedges)
-	rooted := resolve.Root(len(members), w.pedges, tree, w.root(nodes, members))
+	tree, spares := w.planner.Backbone(len(members), w.own)
+	rooted := w.planner.Root(len(members), w.own, tree, w.root(nodes, members))
 	p := &w.person
 	p.Nodes, p.Spares, p.Links, p.Profiles = p.Nodes[:0], p.Spares[:0], p.Links[:0], p.Profiles[:0]
 	w.place = slices.Grow(w.place[:0], len(members))[:len(members)]
@@ -328,17 +355,18 @@ func (w *personWorker) assemble(nodes []groupNode, links []groupLink, members []
 		w.place[m] = uint32(at)
 		n := w.node(&nodes[members[m].node], rooted.Parent[at])
 		if e := rooted.Edge[at]; e >= 0 {
-			n.Method, n.Source, n.Seen = w.pedges[e].Method, w.pedges[e].Source, w.pedges[e].Seen
+			n.Method, n.Source, n.Seen = w.own[e].Method, w.own[e].Source, w.own[e].Seen
 		}
 		p.Nodes = append(p.Nodes, n)
 	}
 	for _, e := range spares {
-		e := &w.pedges[e]
+		e := &w.own[e]
 		a, b := w.place[e.A], w.place[e.B]
 		p.Spares = append(p.Spares, snapshot.Spare{A: min(a, b), B: max(a, b), Method: e.Method, Seen: e.Seen})
 	}
-	for i, l := range w.plinks {
-		a, b := w.place[w.pedges[i].A], w.place[w.pedges[i].B]
+	for i := range edges {
+		l := edges[i].link
+		a, b := w.place[w.own[i].A], w.place[w.own[i].B]
 		p.Links = append(p.Links, snapshot.Link{A: min(a, b), B: max(a, b), Method: l.method, Source: l.source, First: l.first, Last: l.last})
 	}
 	slices.SortFunc(p.Links, func(x, y snapshot.Link) int {

@@ -74,7 +74,7 @@ func (b *builder) connect(ctx context.Context, n *numbering) (*grouping, snapsho
 	if err := m.run(ctx, b.begin("merge")); err != nil {
 		return nil, 0, err
 	}
-	c := &connecting{n: n, links: m.links, crowded: m.crowded, largest: b.cfg.MaxConnected}
+	c := &connecting{n: n, space: b.space, links: m.links, crowded: m.crowded, largest: b.cfg.MaxConnected}
 	if err := c.run(ctx, b.begin("connect")); err != nil {
 		return nil, 0, err
 	}

@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/matchd/matchd/snapshot"
 )
 
 // shuffled copies the inputs of a generated world with the rows of each file
@@ -86,6 +89,17 @@ func contradict(t *testing.T, path string) {
 	}
 }
 
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func writeConfig(t *testing.T, path, text string) string {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -128,11 +142,15 @@ func reversed(t *testing.T, text string) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// The same rows make the same bytes, whatever the order of rows and files,
-// their names, and the number of cores.
+// The same rows make the same bytes, of the snapshot and of what stands beside
+// it, whatever the order of rows and files, their names, the number of cores,
+// the memory, and where spill files go: in a first build, and in a second one
+// that has it as its previous.
 func TestShuffledInputsAreByteIdentical(t *testing.T) {
-	config, _ := generate(t, 2000)
+	config, _ := generate(t, 1500)
 	contradict(t, filepath.Join(filepath.Dir(config), "crm", "acme-1.csv"))
+	appendTo(t, config, "resolution: {max_identifiers: 8, max_customers_per_device: 2, max_customers_per_contact: 2, max_connected: 25}\n")
+	const none, little, plenty = 0, 600 << 10, 1 << 40
 	for _, shards := range []int{1, 4} {
 		var first map[string][]byte
 		for i, c := range []struct {
@@ -140,27 +158,44 @@ func TestShuffledInputsAreByteIdentical(t *testing.T) {
 			config  string
 			workers int
 			procs   int
+			memory  int64
+			tmp     bool
 		}{
-			{"as it is", config, 1, 1},
-			{"as it is, 2 cores", config, 2, 2},
-			{"shuffled", shuffled(t, config, 1), 1, 2},
-			{"shuffled, 2 cores", shuffled(t, config, 2), 2, 2},
-			{"shuffled, 5 workers", shuffled(t, config, 3), 5, 1},
+			{"as it is", config, 1, 1, plenty, false},
+			{"as it is, 2 cores, no memory", config, 2, 2, none, true},
+			{"shuffled", shuffled(t, config, 1), 1, 2, none, false},
+			{"shuffled, 2 cores, little memory", shuffled(t, config, 2), 2, 2, little, false},
+			{"shuffled, 5 workers, little memory", shuffled(t, config, 3), 5, 1, little, true},
 		} {
 			procs := runtime.GOMAXPROCS(c.procs)
 			o := options(c.config, filepath.Join(t.TempDir(), "store"))
 			o.Workers, o.Shards, o.MaxBadRows = c.workers, shards, 0.05
+			o.newSpace = new(spillDisk).newSpace(c.memory)
+			if c.tmp {
+				o.Tmp = t.TempDir()
+			}
 			report := run(t, o)
+			o.AsOf, o.Previous = testAsOf.AddDate(0, 7, 0), Current
+			again := run(t, o)
 			runtime.GOMAXPROCS(procs)
+			emptyDir(t, c.what, o.Tmp)
+			if spilled, all := report.Spilled, int64(4<<20); (c.memory == plenty) != (spilled == 0) || c.memory == none && spilled < all || c.memory == little && spilled >= all {
+				t.Fatalf("%s: %d bytes were spilled", c.what, spilled)
+			}
 			files := tree(t, o.Store)
-			if i == 0 {
-				first = files
-				if report.Counts.Persons < 1000 || report.Counts.Spares == 0 || report.Merged == 0 || report.Read.Bad == 0 {
-					t.Fatalf("the world is too simple: %+v, %+v", report.Counts, report.Read)
-				}
+			if i > 0 {
+				sameTree(t, c.what, first, files)
 				continue
 			}
-			sameTree(t, c.what, first, files)
+			first = files
+			if report.Counts.Persons < 800 || report.Counts.Spares == 0 || report.Merged == 0 || report.Read.Bad == 0 || len(report.Cuts) < 6 || again.Lineage.Kept < 800 || again.Lineage.Split == 0 {
+				t.Fatalf("the world is too simple: %+v, %+v", report, again.Lineage)
+			}
+			for _, name := range []string{snapshot.ReportJSON, snapshot.ReportHTML, snapshot.QuarantineJSON} {
+				if len(files[filepath.Join("snapshots", report.Snapshot, name)]) < 1000 {
+					t.Fatalf("%s is too short", name)
+				}
+			}
 		}
 	}
 }

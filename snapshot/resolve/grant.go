@@ -83,8 +83,14 @@ func (r *Resolver) agreed(list []support) (to uint32, ok bool) {
 	return to, best >= confirmed && second < confirmed
 }
 
-// anchor returns an anchor of a set that has some.
-func (r *Resolver) anchor(root uint32) (anchor uint32) {
-	r.members(root, func(n uint32) bool { anchor = n; return r.nodes[n].Kind == Device })
+// anchor returns the smallest anchor of a set that has some.
+func (r *Resolver) anchor(root uint32) uint32 {
+	anchor := ^uint32(0)
+	r.members(root, func(n uint32) bool {
+		if r.nodes[n].Kind != Device {
+			anchor = min(anchor, n)
+		}
+		return true
+	})
 	return anchor
 }

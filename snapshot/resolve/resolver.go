@@ -23,6 +23,7 @@ type Resolver struct {
 	shared  []bool   // by node: it serves nobody
 
 	claims    []claim
+	best      []uint32 // by root: claim.best, while claims are listed
 	contested []uint32 // the roots of sets that several people claim
 	granted   []uint32 // by node: 1 + an anchor of whom a contested set is given to
 	support   []support
@@ -111,6 +112,7 @@ func (r *Resolver) reset(nodes []Node) {
 	r.size = resize(r.size, n)
 	r.next = resize(r.next, n)
 	r.shared = resize(r.shared, n)
+	r.best = resize(r.best, n)
 	r.separate()
 }
 

@@ -13,6 +13,7 @@ type claim struct {
 	set  uint32 // the root of the set that is claimed, as the round begins
 	pair uint32 // its place among the pairs of the tier
 	by   uint32 // the node of the pair that claims
+	best uint32 // 1 + the strongest pair that claims the set
 }
 
 // tier joins what the links of one tier join, from the strongest to the
@@ -48,8 +49,9 @@ func (r *Resolver) settle(pairs []pair, has uint8, use func(*pair) bool) {
 	}
 }
 
-// claim lists the claims of a round, by set and then from the strongest to the
-// weakest. It reports whether somebody claims something.
+// claim lists the claims of a round, those of a set together: sets from the one
+// with the strongest claim on, and each set's claims from the strongest on. It
+// reports whether somebody claims something.
 func (r *Resolver) claim(pairs []pair, has uint8, use func(*pair) bool) (some bool) {
 	r.claims = r.claims[:0]
 	for i := range pairs {
@@ -59,30 +61,43 @@ func (r *Resolver) claim(pairs []pair, has uint8, use func(*pair) bool) (some bo
 		}
 		a, b := r.sets.Find(p.a), r.sets.Find(p.b)
 		free, by := a, p.b
-		if r.has[b]&has == 0 {
+		if r.has[b]&has == 0 && !r.shared[b] {
 			free, by = b, p.a
 		}
 		other := r.sets.Find(by)
 		switch {
 		case a == b || r.has[free]&has != 0 || r.shared[free]:
 		case r.shared[other]:
-			r.claims = append(r.claims, claim{free, uint32(i), by})
+			r.addClaim(free, uint32(i), by)
 		case r.has[other]&has == 0:
 		case r.differ(a, b) > 0:
 			p.reason = Different
 		default:
-			r.claims = append(r.claims, claim{free, uint32(i), by})
+			r.addClaim(free, uint32(i), by)
 			some = true
 		}
 	}
-	slices.SortFunc(r.claims, func(x, y claim) int { return cmp.Or(cmp.Compare(x.set, y.set), cmp.Compare(x.pair, y.pair)) })
+	slices.SortFunc(r.claims, func(x, y claim) int { return cmp.Or(cmp.Compare(x.best, y.best), cmp.Compare(x.pair, y.pair)) })
+	for _, c := range r.claims {
+		r.best[c.set] = 0
+	}
 	return some
+}
+
+func (r *Resolver) addClaim(set, pair, by uint32) {
+	if r.best[set] == 0 {
+		r.best[set] = pair + 1
+	}
+	r.claims = append(r.claims, claim{set, pair, by, r.best[set]})
 }
 
 // give joins a set to whoever claims it. Where several do it is contested, and
 // serves nobody, unless it was granted to one of them or the rules give it to
-// the latest. It decides every claim of somebody.
+// the latest. It decides every claim, but where nobody claims the set.
 func (r *Resolver) give(pairs []pair, claims []claim) {
+	if !slices.ContainsFunc(claims, func(c claim) bool { return !r.shared[c.by] }) {
+		return
+	}
 	to := claims[0].by
 	several := slices.ContainsFunc(claims, func(c claim) bool { return r.sets.Find(c.by) != r.sets.Find(to) })
 	if several {
@@ -94,7 +109,7 @@ func (r *Resolver) give(pairs []pair, claims []claim) {
 		case r.rules.Shared == SharedLatest && r.first(pairs, claims):
 		default:
 			r.contested = append(r.contested, root)
-			r.members(root, func(n uint32) bool { r.shared[n] = true; return true })
+			r.share(root)
 			for _, c := range claims {
 				pairs[c.pair].reason = SharedID
 			}

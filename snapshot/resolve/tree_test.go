@@ -94,7 +94,7 @@ func TestBackboneHoldsTheStrongestPaths(t *testing.T) {
 	}
 	for seed := range uint64(graphs) {
 		n, edges := connected(rand.New(rand.NewPCG(seed, 9)))
-		tree, spares := Backbone(n, slices.Clone(edges))
+		tree, spares := new(Planner).Backbone(n, slices.Clone(edges))
 		if len(tree) != n-1 {
 			t.Fatalf("graph %d: %d edges span %d nodes", seed, len(tree), n)
 		}
@@ -137,8 +137,8 @@ func TestBackboneDoesNotDependOnOrder(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		n, edges := connected(r)
 		text := func(edges []Edge) string {
-			tree, spares := Backbone(n, edges)
-			rooted := Root(n, edges, tree, 0)
+			tree, spares := new(Planner).Backbone(n, edges)
+			rooted := new(Planner).Root(n, edges, tree, 0)
 			var laid []Edge
 			for _, e := range rooted.Edge {
 				if e >= 0 {
@@ -164,9 +164,9 @@ func byStrength(a, b Edge) int { return stronger(&a, &b) }
 func TestRoot(t *testing.T) {
 	for seed := range uint64(1000) {
 		n, edges := connected(rand.New(rand.NewPCG(seed, 9)))
-		tree, _ := Backbone(n, edges)
+		tree, _ := new(Planner).Backbone(n, edges)
 		for root := range uint32(n) {
-			r := Root(n, edges, tree, root)
+			r := new(Planner).Root(n, edges, tree, root)
 			if len(r.Order) != n || len(r.Parent) != n || len(r.Edge) != n || r.Order[0] != root {
 				t.Fatalf("graph %d from %d: %+v", seed, root, r)
 			}

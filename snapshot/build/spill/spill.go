@@ -14,19 +14,23 @@ package spill
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/zeebo/xxh3"
 )
 
-// ChunkSize is about how many bytes of one partition move at once.
+// ChunkSize is how many bytes of one partition move at once, at most.
 const ChunkSize = 32 << 10
 
-// maxFree is how many unused chunks a space keeps.
-const maxFree = 1024
+// Chunks are cut from slabs, which the system gives in huge pages where it has
+// some: what goes from stage to stage is written once and read once, and half
+// of the time would go into page faults.
+const slabSize = 8 << 20
 
 // ErrDamaged says that a file does not hold what was written to it.
 var ErrDamaged = errors.New("a spill file was damaged: check the disk of the temporary folder, and build again")
@@ -34,13 +38,18 @@ var ErrDamaged = errors.New("a spill file was damaged: check the disk of the tem
 // Space is the memory and the folder of one build. Its methods may be called
 // at once.
 type Space struct {
+	// Create makes a new file, and fails where there is one. It may be set
+	// before the first store is filled; tests fail and watch files by it.
+	Create func(path string) (File, error)
+
 	dir    func() (string, error)
 	budget int64
 	used   atomic.Int64 // bytes of chunks in memory
 	files  atomic.Int64 // bytes written to files
 
 	mu     sync.Mutex
-	free   [][]byte
+	free   [][]byte // chunks
+	slabs  [][]byte
 	stores []*Store
 	made   string // the folder, once it is made
 }
@@ -49,7 +58,19 @@ type Space struct {
 // and writes more to files in the folder that dir names, which it makes when it
 // is needed, for its owner alone.
 func NewSpace(dir func() (string, error), budget int64) *Space {
-	return &Space{dir: dir, budget: budget}
+	return &Space{Create: create, dir: dir, budget: budget}
+}
+
+// File is a spill file; several goroutines write and read it at once.
+type File interface {
+	io.WriterAt
+	io.ReaderAt
+	io.Closer
+	Name() string
+}
+
+func create(path string) (File, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // Clear removes a folder that an earlier space may have left.
@@ -58,7 +79,8 @@ func Clear(dir string) error { return os.RemoveAll(dir) }
 // Spilled returns how many bytes were written to files.
 func (s *Space) Spilled() int64 { return s.files.Load() }
 
-// Close removes all files, and the folder where the space made it.
+// Close gives the memory back and removes all files, and the folder where the
+// space made it. Nothing that was loaded may be used after it.
 func (s *Space) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +88,10 @@ func (s *Space) Close() error {
 	for _, st := range s.stores {
 		err = errors.Join(err, st.closeFile())
 	}
-	s.stores, s.free = nil, nil
+	for _, slab := range s.slabs {
+		err = errors.Join(err, unmapSlab(slab))
+	}
+	s.stores, s.free, s.slabs = nil, nil, nil
 	if s.made != "" {
 		err = errors.Join(err, os.RemoveAll(s.made))
 	}
@@ -82,27 +107,57 @@ func (s *Space) Store(name string, partitions int) *Store {
 	return st
 }
 
-// take returns an empty buffer for a chunk.
-func (s *Space) take() []byte {
+// take returns an empty chunk.
+func (s *Space) take() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.free); n > 0 {
-		b := s.free[n-1]
-		s.free = s.free[:n-1]
-		return b[:0]
+	if len(s.free) == 0 {
+		slab, err := s.slab(slabSize)
+		if err != nil {
+			return nil, err
+		}
+		for at := 0; at < slabSize; at += ChunkSize {
+			s.free = append(s.free, slab[at:at:at+ChunkSize])
+		}
 	}
-	return make([]byte, 0, ChunkSize)
+	n := len(s.free) - 1
+	b := s.free[n]
+	s.free = s.free[:n]
+	return b, nil
 }
 
+// slab maps memory, which is the space's.
+func (s *Space) slab(size int) ([]byte, error) {
+	slab, err := mapSlab(size)
+	if err != nil {
+		return nil, fmt.Errorf("get %d bytes of memory: %w", size, err)
+	}
+	s.slabs = append(s.slabs, slab)
+	return slab, nil
+}
+
+// give takes a chunk back that take returned; other slices are left to the
+// collector.
 func (s *Space) give(b []byte) {
 	if cap(b) != ChunkSize {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.free) < maxFree {
-		s.free = append(s.free, b)
+	s.free = append(s.free, b[:0])
+}
+
+// Numbers returns n zeros for as long as the space is open, in huge pages where
+// the system has some: arrays that are read all over.
+func (s *Space) Numbers(n int) ([]uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slab, err := s.slab(4*n + 4)
+	if err != nil {
+		return nil, err
 	}
+	// A mapping begins at a page, and so is aligned.
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(slab))), n), nil
 }
 
 // Store holds records by partition.
@@ -112,7 +167,7 @@ type Store struct {
 	parts []part
 
 	mu   sync.Mutex
-	file *os.File
+	file File
 	end  int64 // of the file
 }
 
@@ -175,7 +230,7 @@ func (s *Store) write(b []byte) (chunk, error) {
 }
 
 // reserve makes the file where there is none, and room in it.
-func (s *Store) reserve(n int) (*os.File, int64, error) {
+func (s *Store) reserve(n int) (File, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil {
@@ -183,7 +238,7 @@ func (s *Store) reserve(n int) (*os.File, int64, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		f, err := os.OpenFile(filepath.Join(dir, s.name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := s.space.Create(filepath.Join(dir, s.name))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -277,47 +332,4 @@ func (s *Store) closeFile() error {
 	err := errors.Join(s.file.Close(), os.Remove(name))
 	s.file, s.end = nil, 0
 	return err
-}
-
-// Writer fills a store for one goroutine.
-type Writer struct {
-	store *Store
-	open  [][]byte // by partition: the chunk that is being filled
-	full  []bool   // by partition: it has had a full chunk, and so takes whole ones
-}
-
-// Writer returns a writer. What it was given is in the store once it is closed.
-func (s *Store) Writer() *Writer {
-	return &Writer{store: s, open: make([][]byte, len(s.parts)), full: make([]bool, len(s.parts))}
-}
-
-// Put adds a record to a partition.
-func (w *Writer) Put(partition int, record []byte) error {
-	b := w.open[partition]
-	if len(b)+len(record) > ChunkSize && len(b) > 0 {
-		if err := w.store.add(partition, b); err != nil {
-			return err
-		}
-		w.full[partition] = true
-		b = nil
-	}
-	if b == nil && w.full[partition] && len(record) <= ChunkSize {
-		b = w.store.space.take()
-	}
-	w.open[partition] = append(b, record...)
-	return nil
-}
-
-// Close adds what is left to the store.
-func (w *Writer) Close() error {
-	for i, b := range w.open {
-		if len(b) == 0 {
-			continue
-		}
-		if err := w.store.add(i, b); err != nil {
-			return err
-		}
-	}
-	w.open = nil
-	return nil
 }
