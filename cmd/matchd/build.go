@@ -160,7 +160,7 @@ func runBuild(ctx context.Context, o build.Options, out, errOut io.Writer, asJSO
 		printBad(errOut, &r.Read)
 	}
 	if err != nil {
-		return asNotice(asJSON, advise(err, r))
+		return advise(err, r)
 	}
 	if asJSON {
 		enc := json.NewEncoder(out)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/matchd/matchd/snapshot/build"
 	"github.com/matchd/matchd/snapshot/build/report"
+	"github.com/matchd/matchd/snapshot/build/source"
 )
 
 // built is what a test reads of the report of a build.
@@ -155,23 +156,23 @@ func TestBuildJSON(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	stages, notices := readStderr(t, errOut)
+	if !strings.Contains(errOut, `"done":true`) {
+		t.Errorf("the end of the reading is not told in\n%s", errOut)
+	}
 	if len(stages) < 5 || stages[0] != "read" || stages[len(stages)-1] != "publish" {
 		t.Errorf("stages %q", stages)
 	}
-	bad, left := 0, 0
+	bad := 0
 	for _, n := range notices {
 		if n.BadRow != nil && n.BadRow.File != "" && n.BadRow.Line > 1 && n.BadRow.Reason != "" {
 			bad++
-		}
-		if n.LeftOut != nil && n.LeftOut.Column == "email" && n.LeftOut.Values > 0 {
-			left++
 		}
 		if n.Error != "" {
 			t.Errorf("error %q", n.Error)
 		}
 	}
-	if bad < 5 || left != 1 {
-		t.Errorf("%d bad rows and %d columns in\n%s", bad, left, errOut)
+	if bad < 5 || bad != len(notices) {
+		t.Errorf("%d bad rows in\n%s", bad, errOut)
 	}
 
 	code, out, errOut = command(t, buildArgs(data, store, "--json", "--max-bad-rows", "0")...)
@@ -206,6 +207,40 @@ func readStderr(t *testing.T, errOut string) (stages []string, notices []notice)
 	return stages, notices
 }
 
+// What is said of rows is the same as text and as objects, but that text has the
+// first ten bad ones.
+func TestPrintBad(t *testing.T) {
+	r := build.ReadReport{Bad: 1234, BadFields: map[string]int64{"phone": 7, "email": 5000}, Warnings: []string{"b.csv:1: odd"}}
+	for line := range 12 {
+		r.BadRows = append(r.BadRows, source.BadRow{File: "a.csv", Line: line + 2, Reason: "column right: <junk>"})
+	}
+	var text, objects strings.Builder
+	printBad(&text, &r)
+	printBadJSON(&objects, &r)
+	const want = `bad row: a.csv:11: column right: <junk>
+bad row: and 1,224 more
+left out: 5,000 values of column email that cannot be read or are nobody's; their rows are kept
+left out: 7 values of column phone that cannot be read or are nobody's; their rows are kept
+warning: b.csv:1: odd
+`
+	if got := text.String(); !strings.HasSuffix(got, want) || strings.Count(got, "\n") != 14 {
+		t.Errorf("text:\n%s", got)
+	}
+	_, notices := readStderr(t, objects.String())
+	if len(notices) != 16 {
+		t.Fatalf("%d notices in\n%s", len(notices), objects.String())
+	}
+	if b := notices[11].BadRow; b == nil || *b != (badRow{"a.csv", 13, "column right: <junk>"}) {
+		t.Errorf("the last bad row is %+v", b)
+	}
+	if n := notices[12].MoreBad; n != 1222 {
+		t.Errorf("%d bad rows more", n)
+	}
+	if l := notices[14].LeftOut; l == nil || *l != (badField{"phone", 7}) || notices[15].Warning != "b.csv:1: odd" {
+		t.Errorf("the rest is %+v", notices[12:])
+	}
+}
+
 // What is no terminal gets lines, without a character that steers one.
 func TestBuildPlain(t *testing.T) {
 	data, store := world(t, 2000), filepath.Join(t.TempDir(), "store")
@@ -215,7 +250,7 @@ func TestBuildPlain(t *testing.T) {
 			t.Errorf("a control character in %q", text[max(0, at-40):at+1])
 		}
 	}
-	for _, want := range []string{"build: read\n", "build: publish\n", "bad row: crm/acme-1.csv:", "bad row: and "} {
+	for _, want := range []string{"build: read\n", "build: read: ", " rows, ", "build: publish\n", "bad row: crm/acme-1.csv:", "bad row: and "} {
 		if !strings.Contains(errOut, want) {
 			t.Errorf("no %q in\n%s", want, errOut)
 		}

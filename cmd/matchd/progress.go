@@ -18,7 +18,7 @@ import (
 type progressStyle uint8
 
 const (
-	progressPlain    progressStyle = iota // a line when a stage begins, and now and then
+	progressPlain    progressStyle = iota // a line when a stage begins, now and then, and when all is read
 	progressTerminal                      // one line, drawn again
 	progressJSON                          // an object a line
 )
@@ -90,12 +90,23 @@ func (r *progressReporter) done() {
 	r.last = build.Progress{}
 }
 
-// endStage says on a terminal what a stage came to.
+// endStage says what a stage came to: on a terminal of each, elsewhere of those
+// that read something.
 func (r *progressReporter) endStage(now time.Time) {
-	if r.style == progressTerminal && r.last.Stage != "" {
-		p := r.last
-		p.Total = 0
-		fmt.Fprintf(r.w, "\r\x1b[K%s\n", strings.Join(append(progressParts(p, 0), spanText(now.Sub(r.began))), ", "))
+	p, took := r.last, now.Sub(r.began)
+	p.Total = 0
+	text := func() string { return strings.Join(append(progressParts(p, 0), spanText(took)), ", ") }
+	switch {
+	case p.Stage == "":
+	case r.style == progressTerminal:
+		fmt.Fprintf(r.w, "\r\x1b[K%s\n", text())
+	case p.Rows == 0:
+	case r.style == progressJSON:
+		o := newProgressObject(r.last, took)
+		o.Done = true
+		_ = json.NewEncoder(r.w).Encode(o)
+	default:
+		fmt.Fprintf(r.w, "build: %s\n", text())
 	}
 }
 
@@ -156,7 +167,8 @@ func timeLeft(p build.Progress, elapsed time.Duration) (time.Duration, bool) {
 // A progressObject is a progress in JSON.
 type progressObject struct {
 	Stage       string   `json:"stage"`
-	Seconds     float64  `json:"seconds"` // since the stage began
+	Done        bool     `json:"done,omitempty"` // of a stage that reads: it is over
+	Seconds     float64  `json:"seconds"`        // since the stage began
 	Rows        int64    `json:"rows"`
 	Bytes       int64    `json:"bytes"`
 	Total       int64    `json:"total_bytes,omitempty"` // left out where it is not known

@@ -34,6 +34,7 @@ func TestProgressPlain(t *testing.T) {
 	want := `build: read
 build: read: 400,000 rows, 40 MB of 160 MB (25 %), 4.0 MB/s, 30 s left, 10 s so far
 build: read: 800,000 rows, 80 MB of 160 MB (50 %), 4.0 MB/s, 20 s left, 20 s so far
+build: read: 1,000,000 rows, 100 MB, 25 s
 build: write
 build: write, 10 s so far
 `
@@ -78,8 +79,8 @@ func TestProgressJSON(t *testing.T) {
 		}
 		list = append(list, o)
 	}
-	if len(list) != 26+13 {
-		t.Fatalf("%d objects, want one a second of each stage", len(list))
+	if len(list) != 26+1+13 {
+		t.Fatalf("%d objects, want one a second of each stage, and the end of the reading", len(list))
 	}
 	o := list[10]
 	if o.SecondsLeft == nil || fmt.Sprintf("%.0f", *o.SecondsLeft) != "30" {
@@ -89,7 +90,10 @@ func TestProgressJSON(t *testing.T) {
 	if want := (progressObject{Stage: "read", Seconds: 10, Rows: 400_000, Bytes: 40_000_000, Total: 160_000_000, Rate: 4e6}); o != want {
 		t.Errorf("%+v, want %+v", o, want)
 	}
-	if last := list[38]; last.Stage != "write" || last.SecondsLeft != nil {
+	if end := list[26]; !end.Done || end.Stage != "read" || end.Rows != 1_000_000 {
+		t.Errorf("the reading ends with %+v", end)
+	}
+	if last := list[39]; last.Done || last.Stage != "write" || last.SecondsLeft != nil {
 		t.Errorf("%+v", last)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/spill"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // bitmap is a set of numbers, to which several goroutines may add.
@@ -181,14 +182,16 @@ func (c *connecting) add(l *link) {
 	}
 }
 
-// connects reports whether a link connects: neither end is crowded, and it is
-// not too weak for the set that it lies in.
-func (c *connecting) connects(l *link) bool {
-	return !c.crowded.has(l.a) && !c.crowded.has(l.b) && !c.tooWeak(l)
-}
-
-func (c *connecting) tooWeak(l *link) bool {
-	return c.weak != nil && c.weak[l.a] > 0 && uint8(l.method) >= c.weak[l.a]
+// cut says why a link connects nothing, if that is so: an end is crowded, or it
+// is too weak for the set that it lies in.
+func (c *connecting) cut(l *link) resolve.Reason {
+	switch {
+	case c.crowded.has(l.a) || c.crowded.has(l.b):
+		return resolve.TooMany
+	case c.weak != nil && c.weak[l.a] > 0 && uint8(l.method) >= c.weak[l.a]:
+		return tooConnected
+	}
+	return resolve.Kept
 }
 
 // Sampling of the sets' sizes: one node in sampled is counted, and a set of
@@ -248,7 +251,7 @@ func (c *connecting) loosen(ctx context.Context, s *stage, large map[uint32]int,
 		c.sets[i] = 0
 	}
 	return c.join(ctx, s, func(l *link) {
-		if c.weak[l.a] == methods && c.connects(l) {
+		if c.weak[l.a] == methods && c.cut(l) == resolve.Kept {
 			c.sets.join(l.a, l.b)
 		}
 	})

@@ -142,6 +142,7 @@ func (w *groupWorker) linksOf(p int) error {
 			}
 			root := c.sets.root(at)
 			w.record = binary.LittleEndian.AppendUint32(w.record[:0], root)
+			w.record = append(w.record, byte(c.cut(&l)))
 			w.record = appendLink(w.record, &l)
 			if err := w.out.Put(g.of(root), w.record); err != nil {
 				return err

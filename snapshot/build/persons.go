@@ -96,6 +96,7 @@ type groupNode struct {
 // groupLink is a link of a group.
 type groupLink struct {
 	root uint32
+	cut  resolve.Reason // before the set was resolved
 	link
 }
 
@@ -181,7 +182,7 @@ func (w *personWorker) load(i int) error {
 	w.keys, w.found, w.links = w.keys[:0], w.found[:0], w.links[:0]
 	for _, chunk := range chunks {
 		for d := (decoder{chunk}); d.more(); {
-			l := groupLink{root: d.u32(), link: d.link()}
+			l := groupLink{root: d.u32(), cut: resolve.Reason(d.u8()), link: d.link()}
 			if l.a > l.b {
 				l.a, l.b = l.b, l.a
 			}
@@ -228,7 +229,6 @@ func (w *personWorker) loadNodes(i int) error {
 // set resolves one connected set. Links to crowded identifiers, which are not
 // in it, and links that are too weak for a set that was too large, are cut.
 func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) error {
-	c := w.r.g.c
 	w.kinds, w.edges, w.edgeOf = w.kinds[:0], w.edges[:0], w.edgeOf[:0]
 	for i := range nodes {
 		w.kinds = append(w.kinds, w.r.nodes[nodes[i].ns])
@@ -236,7 +236,7 @@ func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) erro
 	whole := true
 	for i := range links {
 		l := &links[i]
-		if !c.connects(&l.link) {
+		if l.cut != resolve.Kept {
 			whole = false
 			continue
 		}

@@ -63,6 +63,7 @@ func (p *progress) stage() string {
 }
 
 func (p *progress) begin(name string) {
+	p.say() // how far the stage before it came
 	p.name.Store(&name)
 	if name != "read" {
 		p.rows.Store(0)

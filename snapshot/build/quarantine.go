@@ -44,13 +44,10 @@ func (w *personWorker) quarantine(group int, nodes []groupNode, links []groupLin
 	edge := 0
 	for i := range links {
 		l := &links[i]
-		reason := resolve.TooMany
-		switch c := w.r.g.c; {
-		case c.connects(&l.link):
+		reason := l.cut
+		if reason == resolve.Kept {
 			reason = res.Cuts[edge]
 			edge++
-		case c.tooWeak(&l.link):
-			reason = tooConnected
 		}
 		if reason == resolve.Kept {
 			continue

@@ -9,14 +9,17 @@ import (
 // core is the scratch memory of joining customers.
 type core struct {
 	crowds     []uint64
-	records    []record // by contact, then from the strongest to the weakest
+	records    []record // of a contact together, from the strongest to the weakest
 	byCustomer []record
 	seen       []bool // by contact: the first set of a comparison has it
 	choices    []choice
 }
 
 // record says that a customer's own record has a contact.
-type record struct{ contact, customer, pair uint32 }
+type record struct {
+	contact, customer, pair uint32
+	best                    uint32 // 1 + the strongest pair of a record that has the contact
+}
 
 // choice is two customers who have a contact in common.
 type choice struct {
@@ -117,7 +120,8 @@ func (r *Resolver) eachContact(f func([]record) bool) (some bool) {
 	return some
 }
 
-// listRecords lists the contacts of customers' own records, by contact.
+// listRecords lists the contacts of customers' own records: those of a contact
+// together, from the contact with the strongest one on.
 func (r *Resolver) listRecords() {
 	c := &r.core
 	c.records = c.records[:0]
@@ -130,11 +134,17 @@ func (r *Resolver) listRecords() {
 		if r.nodes[p.a].Kind == Customer {
 			contact, customer = p.b, p.a
 		}
-		c.records = append(c.records, record{contact, customer, uint32(i)})
+		if r.best[contact] == 0 {
+			r.best[contact] = uint32(i) + 1
+		}
+		c.records = append(c.records, record{contact, customer, uint32(i), r.best[contact]})
 	}
 	slices.SortFunc(c.records, func(x, y record) int {
-		return cmp.Or(cmp.Compare(x.contact, y.contact), cmp.Compare(x.pair, y.pair))
+		return cmp.Or(cmp.Compare(x.best, y.best), cmp.Compare(x.pair, y.pair))
 	})
+	for _, x := range c.records {
+		r.best[x.contact] = 0
+	}
 	c.byCustomer = append(c.byCustomer[:0], c.records...)
 	slices.SortFunc(c.byCustomer, func(x, y record) int {
 		return cmp.Or(cmp.Compare(x.customer, y.customer), cmp.Compare(x.contact, y.contact))

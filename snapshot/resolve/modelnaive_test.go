@@ -309,15 +309,16 @@ func (m *naive) shareContacts() (some bool) {
 	return some
 }
 
-// contacts joins what rule 4 leaves.
+// contacts joins what rule 4 leaves, strongest first.
 func (m *naive) contacts() {
-	for n := range m.nodes {
-		links, by := m.ofContact(n)
-		if links == nil {
+	for _, l := range m.links {
+		_, contact, ok := m.inRecord(l)
+		links, by := m.ofContact(contact)
+		if !ok || l != links[0] {
 			continue
 		}
-		if m.fits(n, by[0]) {
-			m.join(by[0], n)
+		if m.fits(contact, by[0]) {
+			m.join(by[0], contact)
 			continue
 		}
 		for _, l := range links {

@@ -23,7 +23,7 @@ type Resolver struct {
 	shared  []bool   // by node: it serves nobody
 
 	claims    []claim
-	best      []uint32 // by root: claim.best, while claims are listed
+	best      []uint32 // by node: claim.best and record.best, while they are listed
 	contested []uint32 // the roots of sets that several people claim
 	granted   []uint32 // by node: 1 + an anchor of whom a contested set is given to
 	support   []support
