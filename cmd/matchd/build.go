@@ -71,7 +71,7 @@ Progress and bad rows go to standard error, with --json as an object a line.`,
 			return usage(err)
 		}
 		if err := in.find(&o); err != nil {
-			return err
+			return asNotice(in.asJSON, err)
 		}
 		return runBuild(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr(), in.asJSON)
 	}
@@ -160,7 +160,7 @@ func runBuild(ctx context.Context, o build.Options, out, errOut io.Writer, asJSO
 		printBad(errOut, &r.Read)
 	}
 	if err != nil {
-		return advise(err, r)
+		return asNotice(asJSON, advise(err, r))
 	}
 	if asJSON {
 		enc := json.NewEncoder(out)
@@ -198,6 +198,7 @@ type noticeError struct{ error }
 
 func (e noticeError) Unwrap() error { return e.error }
 
+// asNotice is err as --json has it.
 func asNotice(asJSON bool, err error) error {
 	if !asJSON {
 		return err

@@ -98,8 +98,8 @@ func disclose(d *report.Data) (s disclosed, err error) {
 
 // printBuilt prints what went in and what came out, where it is, and the
 // onboarding report. Text is what gets copied into a chat or a ticket, so it
-// counts people as the report does, which withholds small counts; exact totals
-// are those of identifiers, links and bytes.
+// counts people as the report does, which withholds small counts; totals that the
+// report does not have are exact where they are no small ones themselves.
 func printBuilt(w io.Writer, r *build.Report, store string, took time.Duration) error {
 	s, err := disclose(r.Onboarding)
 	if err != nil {
@@ -108,7 +108,7 @@ func printBuilt(w io.Writer, r *build.Report, store string, took time.Duration) 
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "in\t%s rows of %s files, %s of them bad and left out\n", shown(s.Input.Rows), count(int64(len(r.Read.Files))), shown(s.Input.Bad))
 	fmt.Fprintf(t, "\t%s links too old at %s left out; %s rows repeated a customer\n", few(r.Aged), r.AsOf, few(r.Merged))
-	fmt.Fprintf(t, "out\t%s persons with %s identifiers and %s links\n", shown(s.Persons.People), count(r.Counts.Identifiers), count(r.Counts.Links))
+	fmt.Fprintf(t, "out\t%s persons with %s identifiers and %s links\n", shown(s.Persons.People), few(r.Counts.Identifiers), few(r.Counts.Links))
 	fmt.Fprintf(t, "\t%s connected sets without any profile left out; %s identifiers are shared and serve nobody\n", few(r.Dropped), few(r.Shared))
 	if len(s.Quarantine) > 0 {
 		fmt.Fprintf(t, "links cut\t%s\n", shownCounts(s.Quarantine))

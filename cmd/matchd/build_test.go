@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -26,7 +27,11 @@ type built struct {
 	Snapshot string           `json:"snapshot"`
 	AsOf     string           `json:"as_of"`
 	Cuts     map[string]int64 `json:"cut_links"`
-	Lineage  *struct {
+	Read     struct {
+		Profiles int64 `json:"profile_rows"`
+		Links    int64 `json:"link_rows"`
+	} `json:"read"`
+	Lineage *struct {
 		Previous string `json:"previous"`
 		Kept     int64  `json:"kept"`
 	} `json:"lineage"`
@@ -156,8 +161,9 @@ func TestBuildJSON(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	stages, notices := readStderr(t, errOut)
-	if !strings.Contains(errOut, `"done":true`) {
-		t.Errorf("the end of the reading is not told in\n%s", errOut)
+	end := fmt.Sprintf(`"done":true,"seconds":[0-9.e-]+,"rows":%d,`, r.Read.Profiles+r.Read.Links)
+	if !regexp.MustCompile(end).MatchString(errOut) {
+		t.Errorf("no %s in\n%s", end, errOut)
 	}
 	if len(stages) < 5 || stages[0] != "read" || stages[len(stages)-1] != "publish" {
 		t.Errorf("stages %q", stages)
@@ -175,10 +181,16 @@ func TestBuildJSON(t *testing.T) {
 		t.Errorf("%d bad rows in\n%s", bad, errOut)
 	}
 
-	code, out, errOut = command(t, buildArgs(data, store, "--json", "--max-bad-rows", "0")...)
-	_, notices = readStderr(t, errOut)
-	if last := notices[len(notices)-1]; code != exitFailed || out != "" || !strings.Contains(last.Error, "--max-bad-rows") {
-		t.Errorf("a build that fails: exit code %d, %q, %+v", code, out, last)
+	for says, args := range map[string][]string{
+		"--max-bad-rows":        {"--max-bad-rows", "0"},
+		"no such file":          {"--config", "none"},
+		"make the folder first": {"--tmp", filepath.Join(data, "none")},
+	} {
+		code, out, errOut = command(t, buildArgs(data, store, append(args, "--json")...)...)
+		_, notices = readStderr(t, errOut)
+		if last := notices[len(notices)-1]; code != exitFailed || out != "" || !strings.Contains(last.Error, says) {
+			t.Errorf("%q: exit code %d, %q, %+v", args, code, out, last)
+		}
 	}
 }
 
@@ -282,7 +294,7 @@ func TestBuildTextWithholds(t *testing.T) {
 	few := world(t, 30)
 	decode(t, succeed(t, buildArgs(few, store, "--json", "--as-of", "2026-11-02", "--max-bad-rows", "50")...), &r)
 	text = succeed(t, buildArgs(few, store, "--as-of", "2026-11-02", "--max-bad-rows", "50")...)
-	if r.Counts.Persons >= report.Threshold || !strings.Contains(text, "withheld persons") || strings.Contains(text, fmt.Sprint(r.Counts.Persons, " persons")) {
+	if r.Counts.Persons >= report.Threshold || !strings.Contains(text, "withheld persons") || !strings.Contains(text, "fewer than 50 links") || strings.Contains(text, fmt.Sprint(r.Counts.Persons, " persons")) {
 		t.Errorf("%d persons are told in\n%s", r.Counts.Persons, text)
 	}
 }

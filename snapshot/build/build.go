@@ -307,7 +307,7 @@ func (b *builder) openPrevious() (err error) {
 
 // spillShare is the share of the memory that records between stages may take,
 // in percent; the rest is for the arrays of numbers and what stages work on.
-const spillShare = 45
+const spillShare = 65
 
 // openSpace clears away what a killed build left in the folder for temporary
 // files: nobody else uses it while the store is locked.

@@ -93,6 +93,9 @@ type connecting struct {
 	// weak are, for identifiers of sets that were too large, how many of the
 	// strongest methods connect; nil where there were none.
 	weak []uint8
+	// far are the second ends of links that were too weak, where those lie in
+	// another set than the first; nil where there are none.
+	far bitmap
 }
 
 func (c *connecting) run(ctx context.Context, s *stage) error {
@@ -109,7 +112,7 @@ func (c *connecting) run(ctx context.Context, s *stage) error {
 		large := c.tooLarge()
 		if len(large) == 0 {
 			c.sets.flatten()
-			return nil
+			return c.findFar(ctx, s)
 		}
 		if methods == 0 {
 			return errTooConnected(large, c.largest)
@@ -192,6 +195,19 @@ func (c *connecting) cut(l *link) resolve.Reason {
 		return tooConnected
 	}
 	return resolve.Kept
+}
+
+// findFar finds the ends that the grouping parts from their links.
+func (c *connecting) findFar(ctx context.Context, s *stage) error {
+	if c.weak == nil {
+		return nil
+	}
+	c.far = newBitmap(len(c.sets))
+	return c.join(ctx, s, func(l *link) {
+		if c.cut(l) == tooConnected && c.sets.root(l.a) != c.sets.root(l.b) {
+			c.far.set(l.b)
+		}
+	})
 }
 
 // Sampling of the sets' sizes: one node in sampled is counted, and a set of

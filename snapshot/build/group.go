@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"maps"
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot/build/spill"
@@ -22,6 +23,8 @@ type grouping struct {
 	alone int64 // identifiers without links or profile, which are left out
 	// crowded are the identifiers that too many people use, by number.
 	crowded map[uint32]namedID
+	// far are the identifiers that are in another set than a link to them.
+	far map[uint32]namedID
 }
 
 // namedID is an identifier that can be shown.
@@ -51,7 +54,7 @@ func groups(bytes int64) (n, shift int) {
 func (g *grouping) of(root uint32) int { return int(root * 0x9e3779b1 >> g.shift) }
 
 func (g *grouping) run(ctx context.Context, s *stage) error {
-	g.crowded = map[uint32]namedID{}
+	g.crowded, g.far = map[uint32]namedID{}, map[uint32]namedID{}
 	if err := g.sendNodes(ctx, s); err != nil {
 		return err
 	}
@@ -67,13 +70,12 @@ func (g *grouping) run(ctx context.Context, s *stage) error {
 
 func (g *grouping) sendNodes(ctx context.Context, s *stage) error {
 	return s.each(ctx, partitions, func() (func(int) error, func() error) {
-		w := &groupWorker{g: g, out: g.nodes.Writer(), crowded: map[uint32]namedID{}}
+		w := &groupWorker{g: g, out: g.nodes.Writer(), crowded: map[uint32]namedID{}, far: map[uint32]namedID{}}
 		return w.nodesOf, func() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			for n, id := range w.crowded {
-				g.crowded[n] = id
-			}
+			maps.Copy(g.crowded, w.crowded)
+			maps.Copy(g.far, w.far)
 			g.alone += w.alone
 			return w.out.Close()
 		}
@@ -86,6 +88,7 @@ type groupWorker struct {
 	buf     []byte
 	record  []byte
 	crowded map[uint32]namedID
+	far     map[uint32]namedID
 	alone   int64
 }
 
@@ -110,6 +113,9 @@ func (w *groupWorker) nodesOf(p int) error {
 			if n.kind&nodeProfile == 0 && !c.linked.has(number) && !c.named.has(number) {
 				w.alone++
 				continue
+			}
+			if c.far != nil && c.far.has(number) {
+				w.far[number] = namedID{n.ns, append([]byte(nil), n.value...)}
 			}
 			root := c.sets.root(number)
 			w.record = binary.LittleEndian.AppendUint32(w.record[:0], root)

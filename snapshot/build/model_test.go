@@ -13,6 +13,7 @@ import (
 	"github.com/matchd/matchd/snapshot/build/config"
 	"github.com/matchd/matchd/snapshot/build/normalise"
 	"github.com/matchd/matchd/snapshot/build/spill"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // world is a random graph of few identifiers, as plain text, and the naive
@@ -94,11 +95,22 @@ func worldName(r *rand.Rand, n int, few bool) string {
 func newWorld(t testing.TB, seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 0))
 	w := &world{cfg: modelConfig(t, r.IntN(2) == 0)}
+	if r.IntN(2) == 0 { // otherwise the rules are the default ones
+		w.cfg.Rules = resolve.Rules{
+			MaxIdentifiers: 2 + r.IntN(10), MaxOnDevice: 1 + r.IntN(3), MaxOnContact: 1 + r.IntN(3), Shared: resolve.Shared(r.IntN(2)),
+		}
+	}
 	n, few := 1+r.IntN(12), r.IntN(2) == 0
 	newest, _ := snapshot.DayOf(testAsOf)
-	for range r.IntN(4 * n) {
+	hub := worldName(r, n, false) // in a third of the worlds, what many are linked to
+	hubs := max(0, r.IntN(3)-1) * 2 * n
+	for i := range r.IntN(4*n) + hubs {
+		left := worldName(r, n, few)
+		if i < hubs {
+			left = hub
+		}
 		l := worldLink{
-			a: worldName(r, n, few), b: worldName(r, n, few), source: uint16(ownSourcesOnly + r.IntN(3)),
+			a: left, b: worldName(r, n, few && i >= hubs), source: uint16(ownSourcesOnly + r.IntN(3)),
 			method: snapshot.Method(r.IntN(4)), seen: newest - snapshot.Day(r.IntN(5)*130),
 		}
 		if l.a != l.b {

@@ -20,7 +20,10 @@ func (w *world) write(t testing.TB) string {
 	t.Helper()
 	files := map[string]string{}
 	var text strings.Builder
-	fmt.Fprintf(&text, "version: 1\nkeep_anonymous: %t\nnamespaces: [cookie.pub]\ntenants:\n", w.cfg.KeepAnonymous)
+	fmt.Fprintf(&text, "version: 1\nkeep_anonymous: %t\nnamespaces: [cookie.pub]\n", w.cfg.KeepAnonymous)
+	rules := w.cfg.Rules
+	fmt.Fprintf(&text, "resolution: {max_identifiers: %d, max_customers_per_device: %d, max_customers_per_contact: %d, shared: %v}\ntenants:\n",
+		rules.MaxIdentifiers, rules.MaxOnDevice, rules.MaxOnContact, rules.Shared)
 	for i, tenant := range w.cfg.Tenants {
 		fmt.Fprintf(&text, "  - name: %s\n    legal_basis: %v\n    profiles:\n", tenant.Name, tenant.LegalBasis)
 		for _, age := range []int{0, 7} {

@@ -30,7 +30,8 @@ type cutSide struct {
 	Identifier string `json:"identifier"`
 	// Shared says that the identifier serves nobody: several people use it.
 	Shared bool `json:"shared,omitempty"`
-	// Identifiers is how many the end's person has.
+	// Identifiers is how many the end's person has; 0 where that is not known,
+	// since the end is beyond a link that was too weak.
 	Identifiers int `json:"identifiers"`
 	// Customers are the first of the person's customers.
 	Customers []string `json:"customers,omitempty"`
@@ -76,6 +77,10 @@ func (w *personWorker) side(nodes []groupNode, number uint32, res *resolve.Resul
 		return cutSide{Identifier: w.text(id.ns, id.value), Shared: true, Identifiers: 1}
 	}
 	at := placeOf(nodes, number)
+	if at == len(nodes) || nodes[at].number != number {
+		id := w.r.g.far[number]
+		return cutSide{Identifier: w.text(id.ns, id.value)}
+	}
 	s := cutSide{Identifier: w.text(nodes[at].ns, nodes[at].value), Shared: res.Shared[at]}
 	from, _ := slices.BinarySearchFunc(w.members, res.Person[at], func(m member, person uint32) int { return cmp.Compare(m.person, person) })
 	for _, m := range w.members[from:] {

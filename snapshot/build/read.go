@@ -149,6 +149,7 @@ func (r *reader) open(f config.File, spec *config.FileSpec, from string, total *
 func (f *fileReader) finish(total *int64) {
 	for _, w := range f.writers {
 		f.report.Rows += w.rows
+		f.r.rows.Add(w.rows % 1024) // which done has not told of
 		w.rows = 0
 	}
 	slices.SortFunc(f.bad, func(a, b source.BadRow) int { return cmp.Compare(a.Line, b.Line) })

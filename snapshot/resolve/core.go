@@ -94,7 +94,7 @@ func (r *Resolver) joinCustomers() {
 		r.choose()
 		for _, c := range r.core.choices {
 			a, b := r.sets.Find(c.a), r.sets.Find(c.b)
-			if a != b && r.sameCustomer(a, b) && r.fits(a, b) {
+			if a != b && r.fits(a, b) && r.sameCustomer(a, b) {
 				r.join(a, b)
 			}
 		}

@@ -1,6 +1,3 @@
-// Package resolve decides which identifiers are one person, and keeps of their
-// links what an answer needs. It works on numbers: nodes are counted from 0,
-// and whoever calls gives them meaning.
 package resolve
 
 import (

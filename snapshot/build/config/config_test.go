@@ -13,6 +13,7 @@ import (
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // full uses every key, in an order that is nowhere the canonical one.
@@ -147,6 +148,18 @@ func TestErrors(t *testing.T) {
 		{minimal("link_max_age: 0\n"), `onboard.yaml:3: link_max_age: "0" is not a number of months from 1 to 13`},
 		{minimal("link_max_age: 14\n"), `onboard.yaml:3: link_max_age: "14" is not a number of months from 1 to 13`},
 		{minimal("link_max_age: -1\n"), `onboard.yaml:3: link_max_age: "-1" is not a number`},
+
+		{minimal("resolution: 3\n"), "onboard.yaml:3: resolution: is a single value, and should be a mapping"},
+		{minimal("resolution: {max_identifiers: 0}\n"), `onboard.yaml:3: resolution max_identifiers: "0" is not a number from 1 to 10000`},
+		{minimal("resolution: {max_identifiers: 10001}\n"), `onboard.yaml:3: resolution max_identifiers: "10001" is not a number from 1 to 10000`},
+		{minimal("resolution:\n  max_customers_per_device: 0\n"), `onboard.yaml:4: resolution max_customers_per_device: "0" is not a number from 1 to 10000`},
+		{minimal("resolution: {max_customers_per_contact: -1}\n"), `onboard.yaml:3: resolution max_customers_per_contact: "-1" is not a number from 1 to 10000`},
+		{minimal("resolution: {max_customers_per_contact: many}\n"), `onboard.yaml:3: resolution max_customers_per_contact: "many" is not a number from 1 to 10000`},
+		{minimal("resolution: {max_connected: 0}\n"), `onboard.yaml:3: resolution max_connected: "0" is not a number from 1 to 10000000`},
+		{minimal("resolution: {max_connected: 10000001}\n"), `onboard.yaml:3: resolution max_connected: "10000001" is not a number from 1 to 10000000`},
+		{minimal("resolution: {shared: oldest}\n"), `onboard.yaml:3: resolution shared: "oldest" is neither nobody nor latest`},
+		{minimal("resolution: {max_customers_per_divice: 3}\n"), `onboard.yaml:3: resolution: unknown key "max_customers_per_divice"; did you mean "max_customers_per_device"?`},
+		{minimal("resolution: {shared: latest, shared: nobody}\n"), `onboard.yaml:3: resolution: key "shared" is given twice`},
 
 		{minimal("namespaces: cookie.a\n"), "onboard.yaml:3: namespaces: is a single value, and should be a list"},
 		{minimal("namespaces:\n  - Cookie\n"), `onboard.yaml:4: namespace "Cookie": byte 'C' at 0: names are`},
@@ -366,4 +379,29 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatalf("%+v", c)
 		}
 	})
+}
+
+// Each limit of resolution is read, has a default, and is in the canonical text
+// and in what a manifest records.
+func TestResolution(t *testing.T) {
+	plain := mustParse(t, minimal(""))
+	if plain.Rules != resolve.DefaultRules() || plain.MaxConnected != DefaultMaxConnected {
+		t.Errorf("the defaults are %+v, %d", plain.Rules, plain.MaxConnected)
+	}
+	c := mustParse(t, minimal("resolution: {max_identifiers: 7, max_customers_per_device: 8, max_customers_per_contact: 9, max_connected: 10, shared: latest}\n"))
+	want := resolve.Rules{MaxIdentifiers: 7, MaxOnDevice: 8, MaxOnContact: 9, Shared: resolve.SharedLatest}
+	if c.Rules != want || c.MaxConnected != 10 {
+		t.Errorf("read as %+v, %d", c.Rules, c.MaxConnected)
+	}
+	for key, value := range map[string]string{
+		"max_identifiers": "7", "max_customers_per_device": "8", "max_customers_per_contact": "9", "max_connected": "10", "shared": "latest",
+	} {
+		if got := c.RulesText()[key]; got != value {
+			t.Errorf("%s is recorded as %q", key, got)
+		}
+		one := mustParse(t, minimal(fmt.Sprintf("resolution: {%s: %s}\n", key, value)))
+		if string(one.Canonical()) == string(plain.Canonical()) {
+			t.Errorf("%s changes nothing in the canonical text", key)
+		}
+	}
 }

@@ -197,36 +197,49 @@ func (s *Store) Bytes() (n int64) {
 	return n
 }
 
-// add takes a chunk over.
+// add takes a chunk over. Beyond the budget it writes all that the partition
+// has in memory at once, so that the disk has long runs to write and to read.
 func (s *Store) add(partition int, b []byte) error {
-	c := chunk{memory: b, size: len(b)}
-	if s.space.used.Add(int64(cap(b))) > s.space.budget {
-		s.space.used.Add(-int64(cap(b)))
-		var err error
-		if c, err = s.write(b); err != nil {
-			return fmt.Errorf("write the spill file %s: %w", s.name, err)
-		}
-		s.space.give(b)
-	}
 	p := &s.parts[partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chunks = append(p.chunks, c)
+	p.chunks = append(p.chunks, chunk{memory: b, size: len(b)})
 	p.bytes += int64(len(b))
+	if s.space.used.Add(int64(cap(b))) <= s.space.budget {
+		return nil
+	}
+	if err := s.evict(p); err != nil {
+		return fmt.Errorf("write the spill file %s: %w", s.name, err)
+	}
 	return nil
 }
 
-// write appends a chunk to the file.
-func (s *Store) write(b []byte) (chunk, error) {
-	file, at, err := s.reserve(len(b))
+// evict writes the chunks of a partition that are in memory to the file.
+func (s *Store) evict(p *part) error {
+	total := 0
+	for i := range p.chunks {
+		total += len(p.chunks[i].memory)
+	}
+	file, at, err := s.reserve(total)
 	if err != nil {
-		return chunk{}, err
+		return err
 	}
-	if _, err := file.WriteAt(b, at); err != nil {
-		return chunk{}, err
+	for i := range p.chunks {
+		c := &p.chunks[i]
+		if c.memory == nil {
+			continue
+		}
+		if _, err := file.WriteAt(c.memory, at); err != nil {
+			return err
+		}
+		written := c.memory
+		*c = chunk{at: at, size: c.size, sum: xxh3.Hash(written)}
+		at += int64(c.size)
+		s.space.files.Add(int64(c.size))
+		s.space.used.Add(-int64(cap(written)))
+		s.space.give(written)
 	}
-	s.space.files.Add(int64(len(b)))
-	return chunk{at: at, size: len(b), sum: xxh3.Hash(b)}, nil
+	return nil
 }
 
 // reserve makes the file where there is none, and room in it.
@@ -280,23 +293,43 @@ func (s *Store) Load(partition int, buf []byte) (chunks [][]byte, _ []byte, err 
 	}
 	buf = buf[:cap(buf)]
 	at := 0
-	for i := range p.chunks {
-		c := &p.chunks[i]
-		if c.memory != nil {
-			chunks = append(chunks, c.memory)
+	for i := 0; i < len(p.chunks); {
+		if b := p.chunks[i].memory; b != nil {
+			chunks = append(chunks, b)
+			i++
 			continue
 		}
-		b := buf[at : at+c.size : at+c.size]
-		if _, err := s.file.ReadAt(b, c.at); err != nil {
-			return nil, buf, fmt.Errorf("read the spill file %s: %w", s.name, err)
+		n, size := run(p.chunks[i:])
+		if chunks, err = s.read(chunks, p.chunks[i:i+n], buf[at:at+size:at+size]); err != nil {
+			return nil, buf, err
 		}
-		if xxh3.Hash(b) != c.sum {
-			return nil, buf, fmt.Errorf("spill file %s at offset %d: %w", s.name, c.at, ErrDamaged)
-		}
-		chunks = append(chunks, b)
-		at += c.size
+		i, at = i+n, at+size
 	}
 	return chunks, buf, nil
+}
+
+// run returns how many chunks follow one another in the file, and their size.
+func run(chunks []chunk) (n, size int) {
+	for n < len(chunks) && chunks[n].memory == nil && chunks[n].at == chunks[0].at+int64(size) {
+		size += chunks[n].size
+		n++
+	}
+	return n, size
+}
+
+// read reads a run of chunks into buf and appends them to dst.
+func (s *Store) read(dst [][]byte, run []chunk, buf []byte) ([][]byte, error) {
+	if _, err := s.file.ReadAt(buf, run[0].at); err != nil {
+		return nil, fmt.Errorf("read the spill file %s: %w", s.name, err)
+	}
+	for _, c := range run {
+		b := buf[:c.size:c.size]
+		if xxh3.Hash(b) != c.sum {
+			return nil, fmt.Errorf("spill file %s at offset %d: %w", s.name, c.at, ErrDamaged)
+		}
+		dst, buf = append(dst, b), buf[c.size:]
+	}
+	return dst, nil
 }
 
 // Size is the size of a partition's records.
