@@ -131,7 +131,7 @@ func TestOrderUnderTheSizeLimit(t *testing.T) {
 // links, and a source that agrees counts whatever its method.
 func TestInferredLinksOnlyAdd(t *testing.T) {
 	added := 0
-	eachComponent(t, 40_000, func(t rapid.TB, c *component) {
+	eachComponent(t, 20_000, func(t rapid.TB, c *component) {
 		c.rules.MaxOnDevice, c.rules.MaxOnContact = MaxLimit, MaxLimit
 		for i := range c.edges {
 			c.edges[i].Source = 0

@@ -100,7 +100,7 @@ func described(c *component, res Result, to []int) string {
 // another, and keep their order here; that of an anchor says to whom two
 // sources that agree give an identifier, so there is one source here.
 func TestNumbersBreakTies(t *testing.T) {
-	eachComponent(t, 40_000, func(t rapid.TB, c *component) {
+	eachComponent(t, 20_000, func(t rapid.TB, c *component) {
 		for i := range c.edges {
 			c.edges[i].Seen = snapshot.Day(1 + (i*7919)%9973) // no two are the same
 			c.edges[i].Source = 0
