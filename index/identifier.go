@@ -15,7 +15,7 @@ var ErrInvalid = errors.New("not an identifier")
 // junk is common in a bid stream and must cost no allocation.
 var (
 	errNoColon   = fmt.Errorf("%w: no colon between namespace and value", ErrInvalid)
-	errNamespace = fmt.Errorf("%w: unknown namespace", ErrInvalid)
+	errNamespace = fmt.Errorf("%w: unknown namespace, not among those declared", ErrInvalid)
 	errJunk      = fmt.Errorf("%w: the value is junk (empty, null, a macro, all one digit)", ErrInvalid)
 	errLong      = fmt.Errorf("%w: the value is over %d bytes", ErrInvalid, MaxValue)
 	errUUID      = fmt.Errorf("%w: the value is not a UUID", ErrInvalid)

@@ -82,7 +82,8 @@ type Lineage struct {
 	Merged int64 `json:"merged"`
 	// Split persons have a new id, and identifiers that were in one.
 	Split int64 `json:"split"`
-	// Gone persons of the previous snapshot have no identifier in any person.
+	// Gone ids of the previous snapshot are nobody's any more: what is left of
+	// their persons is in no person, or has a part in one by weaker identifiers.
 	Gone int64 `json:"gone"`
 }
 

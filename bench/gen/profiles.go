@@ -143,15 +143,18 @@ func (g *generator) drawSegments(prospect bool) []string {
 	return codes
 }
 
-// drawConsent dates a valid consent so that, with an end of its own or after the usual 36 months, it holds for half
-// a year after AsOf at least, and an expired one so that it ended before AsOf.
+// longConsent is how many days ago a consent was given, at most, that holds for half a year after AsOf.
+const longConsent = 900
+
+// drawConsent dates a valid consent so that, with an end of its own or after the usual 36 months, it holds for ten
+// days after AsOf at least, and an expired one so that it ended before AsOf.
 func (g *generator) drawConsent() consent {
 	const months = 36
 	u := g.rng.Float64()
 	if u < g.NoConsent {
 		return consent{}
 	}
-	c := consent{at: g.daysAgo(5, 900), purposes: "use|share"}
+	c := consent{at: g.daysAgo(5, 1085), purposes: "use|share"}
 	if u < g.NoConsent+g.ExpiredConsent {
 		c.at, c.expired = g.daysAgo(1150, 2000), true
 	}

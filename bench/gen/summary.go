@@ -133,7 +133,7 @@ func (e *examples) consider(h *household, asOf time.Time) bool {
 			Identifier: h.ids[l.right].name, Status: "matched", Tenant: tenantNames[0], Customer: f.customer,
 			Segments: f.segments,
 		}
-		if at := e.place(&x, l, f.consent); at != nil && *at == nil {
+		if at := e.place(&x, l, f.consent, asOf); at != nil && *at == nil {
 			*at = &x
 			return true
 		}
@@ -142,12 +142,12 @@ func (e *examples) consider(h *household, asOf time.Time) bool {
 }
 
 // place is where an example x by link l belongs, or nil; x gets its name, and where consent has run out its answer.
-func (e *examples) place(x *Example, l link, c consent) **Example {
+func (e *examples) place(x *Example, l link, c consent, asOf time.Time) **Example {
 	switch {
 	case c.expired && !c.expires.IsZero():
 		x.Name, x.Status, x.Reason, x.Segments = "consent_expired", "none", "consent_expired", nil
 		return &e.expired
-	case c.purposes != "use|share" || c.expired || c.at.IsZero():
+	case c.purposes != "use|share" || c.expired || c.at.Before(asOf.AddDate(0, 0, -longConsent)):
 		return nil
 	case l.file == fileAppNetwork:
 		x.Name = "maid"

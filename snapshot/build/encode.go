@@ -21,7 +21,7 @@ func partitionOf(hi uint64) int { return int(hi >> (64 - partitionBits)) }
 const (
 	recordID       = iota // nothing
 	recordLink            // another identifier's hash, and how the two are linked
-	recordRow             // a row about the customer
+	recordRow             // the length of a row about the customer, and the row
 	recordPrevious        // the person of the previous snapshot that it was in
 )
 

@@ -104,33 +104,16 @@ type numberWorker struct {
 	total               Tally
 	oldest              snapshot.Day
 
-	buf   []byte
-	table []uint32 // of places in found, plus one, by hash
-	found []foundID
-	rows  []foundRow
-	links []foundLink
-	order []index.Entry // found identifiers by hash; Addr is the place in found
-	rank  []uint32
-	out   []byte
-}
+	buf  []byte
+	keys []index.Entry // the records by hash; Addr is the chunk and the offset in it
+	out  []byte
 
-type foundID struct {
-	hash     index.Hash
-	value    []byte
-	ns       index.NamespaceID
-	given    bool // by the input, and not by the previous snapshot alone
-	flags    byte
-	ancestor ancestor
-}
-
-type foundRow struct {
-	id  uint32
-	row row
-}
-
-type foundLink struct {
-	id   uint32
-	tail []byte
+	// Of one identifier:
+	id    head
+	given bool // by the input, and not by the previous snapshot alone
+	old   []byte
+	rows  []row
+	links []linkTail
 }
 
 func (w *numberWorker) close(s *stage) error {
@@ -145,163 +128,133 @@ func (w *numberWorker) close(s *stage) error {
 	return errors.Join(w.nodes.Close(), w.hashes.Close(), w.half.Close())
 }
 
-// partition finds the different identifiers of a partition, sorts them, and
-// writes them and their links.
+// partition sorts the records of a partition by their identifiers, and writes
+// each that the input gives with all that is said of it.
 func (w *numberWorker) partition(p int) error {
-	if err := w.find(p); err != nil {
-		return err
-	}
-	w.sort()
-	w.n.base[p] = uint32(len(w.order))
-	if err := w.writeNodes(p); err != nil {
-		return err
-	}
-	for _, l := range w.links {
-		tail := decoder{l.tail}
-		link := tail.linkTail()
-		w.out = appendHalf(w.out[:0], halfLink{
-			other: link.other, partition: uint16(p), id: w.rank[l.id], ns: w.found[l.id].ns,
-			method: link.method, source: link.source, seen: link.seen,
-		})
-		if err := w.half.Put(partitionOf(link.other.Hi), w.out); err != nil {
-			return err
-		}
-	}
-	w.n.from.Free(p)
-	return nil
-}
-
-// find reads the records of a partition.
-func (w *numberWorker) find(p int) error {
 	chunks, buf, err := w.n.from.Load(p, w.buf)
 	w.buf = buf
 	if err != nil {
 		return err
 	}
-	w.found, w.rows, w.links = w.found[:0], w.rows[:0], w.links[:0]
-	w.size(int(w.n.from.Size(p)) / (headSize + 16))
-	for _, chunk := range chunks {
+	w.keys = w.keys[:0]
+	for i, chunk := range chunks {
 		for d := (decoder{chunk}); d.more(); {
-			h := d.head()
-			id, err := w.lookup(&h)
-			if err != nil {
+			at := uint64(len(chunk) - len(d.b))
+			w.keys = append(w.keys, index.Entry{Hash: d.skipRecord(), Addr: uint64(i)<<32 | at})
+		}
+	}
+	index.SortEntries(w.keys)
+	number := uint32(0)
+	for keys := w.keys; len(keys) > 0; {
+		n := 1
+		for n < len(keys) && keys[n].Hash == keys[0].Hash {
+			n++
+		}
+		if err := w.gather(chunks, keys[:n]); err != nil {
+			return err
+		}
+		if w.given {
+			if err := w.write(p, number); err != nil {
 				return err
 			}
-			switch h.kind {
-			case recordLink:
-				w.links = append(w.links, foundLink{id, d.bytes(linkTailSize)})
-			case recordRow:
-				r := d.row()
-				for i, s := range r.segments {
-					r.segments[i] = w.n.ranks[s]
-				}
-				w.rows = append(w.rows, foundRow{id, r})
-			case recordPrevious:
-				w.found[id].flags |= nodeAncestor
-				w.found[id].ancestor = d.ancestor()
-				continue
+			number++
+		}
+		keys = keys[n:]
+	}
+	w.n.base[p] = number
+	w.n.from.Free(p)
+	return nil
+}
+
+// skipRecord goes over a record and returns the hash of its identifier.
+func (d *decoder) skipRecord() index.Hash {
+	h := d.head()
+	switch h.kind {
+	case recordLink:
+		d.bytes(linkTailSize)
+	case recordRow:
+		d.bytes(int(d.u32()))
+	case recordPrevious:
+		d.bytes(ancestorSize)
+	}
+	return h.hash
+}
+
+// gather reads the records of one identifier.
+func (w *numberWorker) gather(chunks [][]byte, keys []index.Entry) error {
+	w.given, w.old, w.rows, w.links = false, nil, w.rows[:0], w.links[:0]
+	for i := range keys {
+		d := decoder{chunks[keys[i].Addr>>32][uint32(keys[i].Addr):]}
+		h := d.head()
+		if i == 0 {
+			w.id = h
+		} else if h.ns != w.id.ns || !bytes.Equal(h.value, w.id.value) {
+			return errCollision
+		}
+		w.given = w.given || h.kind != recordPrevious
+		switch h.kind {
+		case recordLink:
+			w.links = append(w.links, d.linkTail())
+		case recordRow:
+			d.u32()
+			r := d.row()
+			for i, s := range r.segments {
+				r.segments[i] = w.n.ranks[s]
 			}
-			w.found[id].given = true
+			w.rows = append(w.rows, r)
+		case recordPrevious:
+			w.old = d.bytes(ancestorSize)
 		}
 	}
 	return nil
 }
 
-// size makes an empty table for about n identifiers.
-func (w *numberWorker) size(n int) {
-	size := 1024
-	for size < 2*n {
-		size *= 2
+// write writes the identifier with that number within its partition, and the
+// links of which it is the first end.
+func (w *numberWorker) write(p int, number uint32) error {
+	flags := byte(0)
+	if len(w.rows) > 0 {
+		flags |= nodeProfile
 	}
-	w.table = slices.Grow(w.table[:0], size)[:size]
-	clear(w.table)
-}
-
-// lookup returns the place of an identifier in found, and adds a new one.
-func (w *numberWorker) lookup(h *head) (uint32, error) {
-	if 2*len(w.found) >= len(w.table) {
-		w.size(len(w.table))
-		for i := range w.found {
-			w.table[w.slot(w.found[i].hash)] = uint32(i + 1)
-		}
+	if w.old != nil {
+		flags |= nodeAncestor
 	}
-	slot := w.slot(h.hash)
-	if at := w.table[slot]; at > 0 {
-		if f := &w.found[at-1]; f.ns != h.ns || !bytes.Equal(f.value, h.value) {
-			return 0, errCollision
-		}
-		return at - 1, nil
+	w.out = appendHead(w.out[:0], flags, w.id.ns, w.id.hash, w.id.value)
+	if len(w.rows) > 0 {
+		w.profile()
 	}
-	w.found = append(w.found, foundID{hash: h.hash, ns: h.ns, value: h.value})
-	w.table[slot] = uint32(len(w.found))
-	return uint32(len(w.found) - 1), nil
-}
-
-// slot returns where a hash is in the table, or would be.
-func (w *numberWorker) slot(h index.Hash) int {
-	mask := len(w.table) - 1
-	slot := int(h.Lo) & mask
-	for w.table[slot] > 0 && w.found[w.table[slot]-1].hash != h {
-		slot = (slot + 1) & mask
+	w.out = append(w.out, w.old...)
+	if err := w.nodes.Put(p, w.out); err != nil {
+		return err
 	}
-	return slot
-}
-
-// sort ranks the identifiers that the input gives, by their hash.
-func (w *numberWorker) sort() {
-	w.order = w.order[:0]
-	for i := range w.found {
-		if w.found[i].given {
-			w.order = append(w.order, index.Entry{Hash: w.found[i].hash, Addr: uint64(i)})
-		}
+	w.out = binary.LittleEndian.AppendUint16(appendHash(w.out[:0], w.id.hash), uint16(w.id.ns))
+	if err := w.hashes.Put(p, w.out); err != nil {
+		return err
 	}
-	index.SortEntries(w.order)
-	w.rank = slices.Grow(w.rank[:0], len(w.found))[:len(w.found)]
-	for i := range w.order {
-		w.rank[w.order[i].Addr] = uint32(i)
-	}
-	slices.SortFunc(w.rows, func(a, b foundRow) int { return cmp.Compare(w.rank[a.id], w.rank[b.id]) })
-}
-
-// writeNodes writes the identifiers of a partition in order.
-func (w *numberWorker) writeNodes(p int) error {
-	rows, group := w.rows, []row(nil)
-	for i := range w.order {
-		f := &w.found[w.order[i].Addr]
-		flags := f.flags
-		group = group[:0]
-		for len(rows) > 0 && w.rank[rows[0].id] == uint32(i) {
-			group = append(group, rows[0].row)
-			rows = rows[1:]
-		}
-		if len(group) > 0 {
-			flags |= nodeProfile
-		}
-		w.out = appendHead(w.out[:0], flags, f.ns, f.hash, f.value)
-		if len(group) > 0 {
-			q := mergeRows(group, w.n.tenants)
-			for _, s := range q.segments {
-				w.sizes[s]++
-			}
-			w.oldest = min(w.oldest, q.seen)
-			w.total.Profiles++
-			w.total.Merged += int64(len(group) - 1)
-			start := len(w.out)
-			w.out = appendProfile(append(w.out, 0, 0, 0, 0), &q)
-			binary.LittleEndian.PutUint32(w.out[start:], uint32(len(w.out)-start-4))
-		}
-		if flags&nodeAncestor != 0 {
-			w.out = appendAncestor(w.out, f.ancestor)
-		}
-		if err := w.nodes.Put(p, w.out); err != nil {
-			return err
-		}
-		w.out = binary.LittleEndian.AppendUint16(appendHash(w.out[:0], f.hash), uint16(f.ns))
-		if err := w.hashes.Put(p, w.out); err != nil {
+	for i := range w.links {
+		l := &w.links[i]
+		w.out = appendHalf(w.out[:0], halfLink{
+			other: l.other, partition: uint16(p), id: number, ns: w.id.ns, method: l.method, source: l.source, seen: l.seen,
+		})
+		if err := w.half.Put(partitionOf(l.other.Hi), w.out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// profile appends what the rows of a customer come to, after its length.
+func (w *numberWorker) profile() {
+	q := mergeRows(w.rows, w.n.tenants)
+	for _, s := range q.segments {
+		w.sizes[s]++
+	}
+	w.oldest = min(w.oldest, q.seen)
+	w.total.Profiles++
+	w.total.Merged += int64(len(w.rows) - 1)
+	start := len(w.out)
+	w.out = appendProfile(append(w.out, 0, 0, 0, 0), &q)
+	binary.LittleEndian.PutUint32(w.out[start:], uint32(len(w.out)-start-4))
 }
 
 // node is an identifier as the numbering leaves it. What is said of it is

@@ -9,10 +9,6 @@ import (
 	"github.com/matchd/matchd/snapshot/resolve"
 )
 
-// quarantineName is the file of the links that were cut, in the snapshot's
-// folder.
-const quarantineName = "quarantine.ndjson"
-
 // cutLink is a line of quarantine.ndjson: a link that joins nobody, and why.
 type cutLink struct {
 	Reason string  `json:"reason"`

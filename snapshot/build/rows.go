@@ -152,7 +152,9 @@ func (w *rowWriter) profile(p *normalise.Profile, asOf int64) error {
 	w.content = c
 	w.done()
 	w.record = appendHead(w.record[:0], recordRow, own.Namespace, at, r.ns.Value(own.Namespace, own.Key))
-	w.record = appendRow(w.record, &w.row)
+	start := len(w.record)
+	w.record = appendRow(append(w.record, 0, 0, 0, 0), &w.row)
+	binary.LittleEndian.PutUint32(w.record[start:], uint32(len(w.record)-start-4))
 	return w.out.Put(partitionOf(at.Hi), w.record)
 }
 

@@ -187,28 +187,66 @@ func (r *Resolver) choose() {
 }
 
 // sameCustomer reports whether the records of two sets are of one person: they
-// agree in two kinds of contact, or in one and differ in none. With one kind
-// alone, two records of one tenant must leave nothing open that would tell two
-// people with one inbox apart: one of them says no more than that kind. Records
-// of different tenants may even differ in one: people give one shop this phone
-// number and another that one.
+// agree in two kinds of contact, or in one and do not differ. Records of one
+// tenant that differ are never made one by way of others, and with one kind
+// alone they must leave nothing open that would tell two people with one inbox
+// apart: one of them says no more than that kind. Records of different tenants
+// may differ in a phone number or an address: people give one shop this number
+// and another that one. With different emails and one phone they are a family.
 func (r *Resolver) sameCustomer(a, b uint32) bool {
 	c := r.compare(a, b)
+	sameTenant := r.sameTenant(r.sets.Find(a), r.sets.Find(b))
 	switch {
+	case sameTenant && r.toldApart(a, b):
+		return false
 	case bits.OnesCount8(c.common) != 1:
 		return c.common != 0
-	case r.sameTenant(r.sets.Find(a), r.sets.Find(b)):
-		return c.differ() == 0 && (c.a == c.common || c.b == c.common)
+	case sameTenant:
+		return c.a == c.common || c.b == c.common
 	}
-	return c.differ() <= 1
+	return c.differs()&(1<<Email) == 0 && c.differ() <= 1
+}
+
+// toldApart reports whether a tenant's own records, one of each set, differ in
+// a kind of contact and do not agree in two.
+func (r *Resolver) toldApart(a, b uint32) (apart bool) {
+	r.members(r.sets.Find(a), func(x uint32) bool {
+		r.members(r.sets.Find(b), func(y uint32) bool {
+			if r.nodes[x].Kind == Customer && r.nodes[y] == r.nodes[x] {
+				c := r.compareRecords(x, y)
+				apart = c.differ() > 0 && bits.OnesCount8(c.common) < 2
+			}
+			return !apart
+		})
+		return !apart
+	})
+	return apart
+}
+
+// compareRecords compares the records of two customers.
+func (r *Resolver) compareRecords(x, y uint32) (c comparison) {
+	for _, of := range r.core.of(x) {
+		c.a |= 1 << r.nodes[of.contact].Kind
+	}
+	for _, of := range r.core.of(y) {
+		kind := uint8(1) << r.nodes[of.contact].Kind
+		c.b |= kind
+		if slices.ContainsFunc(r.core.of(x), func(o record) bool { return o.contact == of.contact }) {
+			c.common |= kind
+		}
+	}
+	return c
 }
 
 // comparison is the kinds of contact that two sets of customers have, and
 // those of which they have one in common; a bit for each kind.
 type comparison struct{ a, b, common uint8 }
 
-// differ counts the kinds of which both have some, and none in common.
-func (c comparison) differ() int { return bits.OnesCount8(c.a & c.b &^ c.common) }
+// differs are the kinds of which both have some, and none in common.
+func (c comparison) differs() uint8 { return c.a & c.b &^ c.common }
+
+// differ counts them.
+func (c comparison) differ() int { return bits.OnesCount8(c.differs()) }
 
 // compare compares the contacts in the records of two sets of customers.
 func (r *Resolver) compare(a, b uint32) (c comparison) {

@@ -3,12 +3,15 @@ package resolve
 import (
 	"cmp"
 	"slices"
+
+	"github.com/matchd/matchd/snapshot"
 )
 
 // support says that a source links a contested set to somebody.
 type support struct {
 	set, to uint32 // roots
 	source  uint16
+	method  snapshot.Method
 }
 
 // confirmed is how many independent sources make a claim certain where
@@ -55,32 +58,36 @@ func (r *Resolver) listSupport(edges []Edge) {
 				continue
 			}
 			for k := range p.n {
-				r.support = append(r.support, support{x[0], x[1], edges[p.first+k].Source})
+				r.support = append(r.support, support{x[0], x[1], edges[p.first+k].Source, edges[p.first+k].Method})
 			}
 		}
 	}
 	slices.SortFunc(r.support, func(x, y support) int {
-		return cmp.Or(cmp.Compare(x.set, y.set), cmp.Compare(x.to, y.to), cmp.Compare(x.source, y.source))
+		return cmp.Or(cmp.Compare(x.set, y.set), cmp.Compare(x.to, y.to), cmp.Compare(x.source, y.source), cmp.Compare(x.method, y.method))
 	})
-	r.support = slices.Compact(r.support)
+	r.support = slices.CompactFunc(r.support, func(x, y support) bool { return x.set == y.set && x.to == y.to && x.source == y.source })
 }
 
-// agreed returns whom the sources that speak for one set agree on.
+// agreed returns whom the sources that speak for one set agree on, if nobody
+// else has a stronger method on his side.
 func (r *Resolver) agreed(list []support) (to uint32, ok bool) {
 	best, second := 0, 0
+	var method, others snapshot.Method = snapshot.Inferred, snapshot.Inferred
 	for i := 0; i < len(list); {
-		n := 1
+		n, strongest := 0, snapshot.Inferred
 		for i+n < len(list) && list[i+n].to == list[i].to {
+			strongest = min(strongest, list[i+n].method)
 			n++
 		}
 		if n > best {
-			best, second, to = n, best, list[i].to
+			others = min(others, method)
+			best, second, to, method = n, best, list[i].to, strongest
 		} else {
-			second = max(second, n)
+			second, others = max(second, n), min(others, strongest)
 		}
 		i += n
 	}
-	return to, best >= confirmed && second < confirmed
+	return to, best >= confirmed && second < confirmed && method <= others
 }
 
 // anchor returns the smallest anchor of a set that has some.

@@ -87,10 +87,10 @@ const Version = 1
 
 // DefaultRules are limits that a practitioner would choose: a person of 50
 // identifiers is as many as others allow (Adobe's identity graph), a household
-// has a handful of people, and four records of one customer are a CRM's
+// has a handful of people, and ten records of one customer are a CRM's
 // duplicates where forty are a call centre's number.
 func DefaultRules() Rules {
-	return Rules{MaxIdentifiers: 50, MaxOnDevice: 4, MaxOnContact: 4}
+	return Rules{MaxIdentifiers: 50, MaxOnDevice: 4, MaxOnContact: 10}
 }
 
 // MaxLimit is the largest that a limit can be.

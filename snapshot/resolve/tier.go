@@ -20,10 +20,9 @@ type claim struct {
 // weakest: first anchors among themselves, then devices, outwards from the
 // anchors.
 func (r *Resolver) tier(pairs []pair) {
-	anchors := func(p *pair) bool { return r.nodes[p.a].Kind != Device && r.nodes[p.b].Kind != Device }
-	r.settle(pairs, customerBit, anchors)
+	r.settle(pairs, customerBit, r.anchors)
 	for i := range pairs {
-		if p := &pairs[i]; anchors(p) {
+		if p := &pairs[i]; r.anchors(p) {
 			r.meet(p)
 		}
 	}
@@ -31,6 +30,17 @@ func (r *Resolver) tier(pairs []pair) {
 	for i := range pairs {
 		r.meet(&pairs[i])
 	}
+}
+
+// anchors reports whether a link is one between anchors.
+func (r *Resolver) anchors(p *pair) bool {
+	return r.nodes[p.a].Kind != Device && r.nodes[p.b].Kind != Device
+}
+
+// strong reports whether a link says of two anchors, authenticated, that they
+// are one person's.
+func (r *Resolver) strong(p *pair) bool {
+	return r.anchors(p) && p.strength.Method == snapshot.Authenticated
 }
 
 // settle gives sets that have none of the kinds in has to the sets that have
@@ -70,7 +80,7 @@ func (r *Resolver) claim(pairs []pair, has uint8, use func(*pair) bool) (some bo
 		case r.shared[other]:
 			r.addClaim(free, uint32(i), by)
 		case r.has[other]&has == 0:
-		case r.differ(a, b) > 0:
+		case r.differ(a, b) > 0 && !r.strong(p):
 			p.reason = Different
 		default:
 			r.addClaim(free, uint32(i), by)
@@ -152,17 +162,16 @@ func (r *Resolver) meet(p *pair) {
 	if a == b || p.reason != Kept {
 		return
 	}
-	kindA, kindB := r.nodes[p.a].Kind, r.nodes[p.b].Kind
 	somebody := r.has[a]&^deviceBit != 0 && r.has[b]&^deviceBit != 0
-	direct := kindA != Device && kindB != Device
-	strong := direct && p.strength.Method == snapshot.Authenticated
+	customers := r.has[a]&r.has[b]&customerBit != 0
+	names := r.nodes[p.a].Kind == Customer && r.nodes[p.b].Kind == Customer
 	switch {
 	case r.shared[p.a] || r.shared[p.b]:
 		p.reason = SharedID
-	case strong && (kindA == Customer && kindB == Customer || !r.sameTenant(a, b) || r.differ(a, b) == 0):
+	case r.strong(p) && (names || !r.sameTenant(a, b) || r.differ(a, b) == 0):
 	case somebody && (r.differ(a, b) > 0 || r.sameTenant(a, b)):
 		p.reason = Different
-	case somebody && !direct:
+	case somebody && (customers || !r.anchors(p)):
 		p.reason = Weak
 	}
 	if p.reason == Kept && !r.fits(a, b) {

@@ -75,7 +75,7 @@ func newHeader(r *reports, columns []column, record []string, line int, decoded 
 	}
 	for _, c := range columns {
 		if _, ok := before[c.name]; c.required && !ok {
-			return nil, r.fail(line, "column %s is missing from the %d of the header; %s", c.name, len(record), missingHint(record))
+			return nil, r.fail(line, "column %s is missing; the header has %d; %s", c.name, len(record), missingHint(record))
 		}
 	}
 	r.warnUnknown(line, unknown)

@@ -38,12 +38,12 @@ type Options struct {
 
 // A BadRow is a row that cannot be used.
 type BadRow struct {
-	File string
+	File string `json:"file"`
 	// Line is the physical line on which the row starts, from 1; in Parquet
 	// the number of the row.
-	Line int
+	Line int `json:"line"`
 	// Reason names columns and never holds a value.
-	Reason string
+	Reason string `json:"reason"`
 }
 
 func (b BadRow) String() string { return fmt.Sprintf("%s:%d: %s", b.File, b.Line, b.Reason) }

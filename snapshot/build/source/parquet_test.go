@@ -304,7 +304,7 @@ func TestParquetErrors(t *testing.T) {
 		{"a list for a text", oneColumn(t, "email", parquet.Repeated(parquet.String())), "p:1: column email is a list, where one value is due"},
 		{"nested", oneColumn(t, "segments", parquet.Group{"a": parquet.String()}), "p:1: column segments is nested"},
 		{"lz4", compressedBy(t, &parquet.Lz4Raw), "compression LZ4_RAW is not read"},
-		{"missing", renamed(good, "customer_id", "customer_ix"), "p:1: column customer_id is missing from the 2 of the header"},
+		{"missing", renamed(good, "customer_id", "customer_ix"), "p:1: column customer_id is missing; the header has 2"},
 	} {
 		rows, _, err := parquetRows(write(t, "p.parquet", c.data), Options{})
 		if err == nil || !strings.HasPrefix(err.Error(), "p:1: ") || !strings.Contains(err.Error(), c.want) || len(rows) > 0 {
