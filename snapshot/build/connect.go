@@ -131,10 +131,6 @@ func errTooConnected(large map[uint32]int, limit int) error {
 	return fmt.Errorf("%d identifiers hang together by authenticated links alone, more than max_connected, %d: look for a value that many customers have, and lower max_customers_per_device and max_customers_per_contact", most, limit)
 }
 
-// block is how many links are joined at once: what they read all over the
-// arrays is read beforehand, so that the reads do not wait for one another.
-const block = 64
-
 // join calls add with each link.
 func (c *connecting) join(ctx context.Context, s *stage, add func(*link)) error {
 	return s.each(ctx, partitions, func() (func(int) error, func() error) {

@@ -104,9 +104,10 @@ type numberWorker struct {
 	total               Tally
 	oldest              snapshot.Day
 
-	buf  []byte
-	keys []index.Entry // the records by hash; Addr is the chunk and the offset in it
-	out  []byte
+	buf     []byte
+	keys    []index.Entry // the records by hash; Addr is the chunk and the offset in it
+	touched byte          // see touch
+	out     []byte
 
 	// Of one identifier:
 	id    head
@@ -145,10 +146,15 @@ func (w *numberWorker) partition(p int) error {
 	}
 	index.SortEntries(w.keys)
 	number := uint32(0)
+	ahead := 0
 	for keys := w.keys; len(keys) > 0; {
 		n := 1
 		for n < len(keys) && keys[n].Hash == keys[0].Hash {
 			n++
+		}
+		if at := len(w.keys) - len(keys); at >= ahead {
+			ahead = at + block
+			w.touched += touch(chunks, keys[:min(block, len(keys))])
 		}
 		if err := w.gather(chunks, keys[:n]); err != nil {
 			return err
@@ -164,6 +170,19 @@ func (w *numberWorker) partition(p int) error {
 	w.n.base[p] = number
 	w.n.from.Free(p)
 	return nil
+}
+
+// touch reads the first bytes of the records that keys lead to, see
+// numberWorker.keys: they lie all over the partition, and reads that do not
+// depend on one another need not wait for one another. What it returns means
+// nothing.
+func touch(chunks [][]byte, keys []index.Entry) (sum byte) {
+	const line = 64
+	for i := range keys {
+		record := chunks[keys[i].Addr>>32][uint32(keys[i].Addr):]
+		sum += record[0] + record[min(line, len(record)-1)]
+	}
+	return sum
 }
 
 // skipRecord goes over a record and returns the hash of its identifier.

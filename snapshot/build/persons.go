@@ -108,11 +108,12 @@ type personWorker struct {
 	persons, cuts *spill.Writer
 	result        resolution
 
-	buf   [2][]byte
-	keys  []index.Entry // what is sorted
-	nodes []groupNode
-	links []groupLink
-	found []groupLink // in the order in which they came
+	buf     [2][]byte
+	keys    []index.Entry // what is sorted
+	touched byte          // see touch
+	nodes   []groupNode
+	links   []groupLink
+	found   []groupLink // in the order in which they came
 
 	// Of one set:
 	kinds   []resolve.Node
@@ -220,6 +221,9 @@ func (w *personWorker) loadNodes(i int) error {
 	}
 	index.SortEntries(w.keys)
 	for i := range w.keys {
+		if i%block == 0 {
+			w.touched += touch(chunks, w.keys[i:min(i+block, len(w.keys))])
+		}
 		d := decoder{chunks[w.keys[i].Addr>>32][uint32(w.keys[i].Addr):]}
 		w.nodes = append(w.nodes, groupNode{root: d.u32(), number: d.u32(), node: d.node()})
 	}

@@ -43,3 +43,8 @@ func (s *stage) each(ctx context.Context, parts int, worker func() (part func(in
 	}
 	return g.Wait()
 }
+
+// block is how many records are worked on at once where they read all over the
+// memory: what they will read is touched beforehand, so that the reads do not
+// wait for one another.
+const block = 64

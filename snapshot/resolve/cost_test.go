@@ -57,10 +57,41 @@ func hardComponents() map[string]*component {
 		star.nodes[i+1].Tenant, star.edges[i].Method = 0, snapshot.Authenticated
 	}
 	out["300 customers on an email"] = star
+	out["two customers with 2,000 emails each"] = twoRecords(2000)
+	out["a family of 100 tenants on one phone"] = family(100)
 	for _, c := range out {
 		c.sort()
 	}
 	return out
+}
+
+// twoRecords is two customers of one tenant with many emails, of which they
+// have one in common.
+func twoRecords(emails int) *component {
+	c := &component{rules: DefaultRules(), nodes: []Node{{Kind: Customer}, {Kind: Customer}}}
+	for i := range 2*emails - 1 {
+		c.nodes = append(c.nodes, Node{Kind: Email})
+		if i < emails {
+			c.link(0, i+2, snapshot.Authenticated, 0, 1)
+		}
+		if i >= emails-1 {
+			c.link(1, i+2, snapshot.Authenticated, 0, 1)
+		}
+	}
+	return c
+}
+
+// family is two people with the same phone and an email each, customers of
+// each of many tenants: two sets that are compared over and over.
+func family(tenants int) *component {
+	c := &component{rules: DefaultRules(), nodes: []Node{{Kind: Phone}, {Kind: Email}, {Kind: Email}}}
+	c.rules.MaxIdentifiers = MaxLimit
+	for i := range 2 * tenants {
+		c.nodes = append(c.nodes, Node{Kind: Customer, Tenant: uint16(i / 2)})
+		c.link(i+3, 0, snapshot.Authenticated, 0, 1)
+		c.link(i+3, 1+i%2, snapshot.Authenticated, 0, 1)
+	}
+	return c
 }
 
 // The rounds look at each link at most once for each identifier that a person

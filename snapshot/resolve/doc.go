@@ -14,7 +14,9 @@
 // customer's record is its contacts, linked to it as authenticated. A set is
 // identifiers that are one so far: somebody's with an anchor in it, nobody's
 // without. Two sets differ where both have a contact of one kind. A shared
-// identifier serves nobody: its links are cut, but for those within its set.
+// identifier serves nobody: its links are cut, but for those within its set. An
+// authenticated link between anchors is strong: somebody proved that they are
+// his.
 //
 // # Rules
 //
@@ -35,8 +37,11 @@
 //     in them agree in two kinds. Agreement in one kind is enough where the sets
 //     have customers of one tenant only if the records differ in no kind and
 //     one side's say no more than that kind: a couple with one inbox has two
-//     phones. Between tenants they may differ in one kind: people give one shop
-//     this phone number and another that one.
+//     phones. Between tenants they may differ in one kind, but not in email:
+//     people give one shop this phone number and another that one, and a family
+//     on one phone has an email each. Two records of one tenant that differ in a
+//     kind and do not agree in two are told apart: no other records, of whatever
+//     tenant, make their sets one.
 //
 //  4. A contact in the records of several people is shared ([SharedID]), or with
 //     [SharedLatest] stays the one's whose link is strongest, if it is stronger
@@ -56,27 +61,28 @@
 //  6. Giving goes in rounds, from the anchors outwards, because a link says the
 //     more the nearer its other end is to somebody. In a round each set that is
 //     to be given is claimed by the links to it, as the round begins. A link from
-//     a set that differs from it is cut ([Different]). A shared identifier's
-//     link claims for nobody, and counts where somebody else claims too. Claims
-//     of one alone are granted; of several, the set is shared whole
-//     ([SharedID]), or with [SharedLatest] goes to the strongest claim if no
-//     other's is as strong. Sets are given from the one with the strongest claim
-//     on.
+//     a set that differs from it is cut ([Different]), unless it is strong:
+//     people have a second email. A shared identifier's link claims for nobody,
+//     and counts where somebody else claims too. Claims of one alone are granted;
+//     of several, the set is shared whole ([SharedID]), or with [SharedLatest]
+//     goes to the strongest claim if no other's is as strong. Sets are given from
+//     the one with the strongest claim on.
 //
 //  7. Links meet strongest first. One of a shared identifier is cut
-//     ([SharedID]). An authenticated link between anchors is strong: it joins,
-//     unless the sets have customers of one tenant and differ ([Different]); and
-//     even these where it links one customer to another. Any other link joins
-//     two somebodies only if it is between anchors ([Weak]), they differ in
-//     nothing and have no customers of one tenant ([Different]).
+//     ([SharedID]). A strong one joins, unless the sets have customers of one
+//     tenant and differ ([Different]); and even these where it links one customer
+//     to another. Any other link joins two somebodies only if they differ in
+//     nothing and have no customers of one tenant ([Different]), and if it is
+//     between anchors and one of the two has no customers ([Weak]).
 //
 //  8. Sources that agree outweigh one. When all is decided, a set that rule 6
 //     shared is granted to whom at least two sources link it, by any links but
-//     those to a crowd, if nobody else has two; and everything is resolved once
-//     more, where a set whose first identifier was granted goes to the person of
-//     the first anchor of those it was granted to, if they claim it. One wrong
-//     row does not take a device from somebody whom a login, a cookie sync and a
-//     device graph agree on.
+//     those to a crowd, if nobody else has two, and nobody else a stronger method
+//     than the strongest of theirs; and everything is resolved once more, where a
+//     set whose first identifier was granted goes to the person of the first
+//     anchor of those it was granted to, if they claim it. One wrong row does not
+//     take a device from somebody whom a login, a cookie sync and a device graph
+//     agree on, and two that guess do not take it from a login.
 //
 //  9. No set grows beyond [Rules.MaxIdentifiers] ([TooLarge]): what is weaker
 //     stays outside. Identifiers of a set that no kept link connects are not one

@@ -32,6 +32,11 @@ type naiveLink struct {
 	reason  Reason
 }
 
+// strong: authenticated, and between anchors.
+func (m *naive) strong(l *naiveLink) bool {
+	return l.method == snapshot.Authenticated && m.nodes[l.a].Kind != Device && m.nodes[l.b].Kind != Device
+}
+
 func (l *naiveLink) ends() [2][2]int { return [2][2]int{{l.a, l.b}, {l.b, l.a}} }
 
 // compare leaves node numbers out.
@@ -185,7 +190,7 @@ func (m *naive) give(links []*naiveLink, kinds []Kind) {
 				switch {
 				case l.reason != Kept || m.one(l.a, l.b) || m.shared[free] || m.has(free, kinds...):
 				case !m.shared[by] && !m.has(by, kinds...):
-				case !m.shared[by] && m.tellsApart(free, by):
+				case !m.shared[by] && m.tellsApart(free, by) && !m.strong(l):
 					l.reason = Different
 				default:
 					root := m.set(free)[0]
@@ -259,19 +264,18 @@ func (m *naive) meet(links []*naiveLink) {
 			continue
 		}
 		x, y := m.nodes[l.a].Kind, m.nodes[l.b].Kind
-		device := x == Device || y == Device
 		apart := m.tellsApart(l.a, l.b)
 		switch {
 		case m.shared[l.a] || m.shared[l.b]:
 			l.reason = SharedID
-		case l.method == snapshot.Authenticated && !device:
+		case m.strong(l):
 			if apart && m.oneTenant(l.a, l.b) && !(x == Customer && y == Customer) {
 				l.reason = Different
 			}
 		case !m.somebody(l.a) || !m.somebody(l.b):
 		case apart || m.oneTenant(l.a, l.b):
 			l.reason = Different
-		case device:
+		case x == Device || y == Device || m.has(l.a, Customer) && m.has(l.b, Customer):
 			l.reason = Weak
 		}
 		if l.reason == Kept && !m.fits(l.a, l.b) {
@@ -287,6 +291,7 @@ func (m *naive) meet(links []*naiveLink) {
 func (m *naive) grants() bool {
 	for _, set := range m.contested {
 		says := map[int]map[uint16]bool{} // by person: the sources
+		best := map[int]snapshot.Method{} // by person: the strongest method
 		for _, l := range m.links {
 			for _, e := range l.ends() {
 				if !slices.Contains(set, e[0]) || l.reason == Kept || l.reason == TooMany || !m.somebody(e[1]) || m.shared[e[1]] {
@@ -294,8 +299,9 @@ func (m *naive) grants() bool {
 				}
 				p := m.person[e[1]]
 				if says[p] == nil {
-					says[p] = map[uint16]bool{}
+					says[p], best[p] = map[uint16]bool{}, l.method
 				}
+				best[p] = min(best[p], l.method)
 				for s := range l.sources {
 					says[p][s] = true
 				}
@@ -308,6 +314,13 @@ func (m *naive) grants() bool {
 			}
 		}
 		if len(agreed) != 1 {
+			continue
+		}
+		stronger := false
+		for _, method := range best {
+			stronger = stronger || method < best[agreed[0]]
+		}
+		if stronger {
 			continue
 		}
 		anchor := 0

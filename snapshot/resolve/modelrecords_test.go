@@ -54,8 +54,9 @@ func (m *naive) records(set []int) map[Kind]map[int]bool {
 }
 
 // compare returns in how many kinds of contact two sets agree, in how many
-// they differ, and how many kinds the set with fewer has.
-func (m *naive) compare(a, b []int) (agree, differ, fewer int) {
+// they differ, whether email is one of these, and how many kinds the set with
+// fewer has.
+func (m *naive) compare(a, b []int) (agree, differ int, emails bool, fewer int) {
 	x, y := m.records(a), m.records(b)
 	kindsX, kindsY := 0, 0
 	for k := range x {
@@ -73,9 +74,24 @@ func (m *naive) compare(a, b []int) (agree, differ, fewer int) {
 			agree++
 		} else if len(x[k]) > 0 && len(y[k]) > 0 {
 			differ++
+			emails = emails || k == Email
 		}
 	}
-	return agree, differ, min(kindsX, kindsY)
+	return agree, differ, emails, min(kindsX, kindsY)
+}
+
+// toldApart: a tenant has a record in each set, and says that they are two
+// people's.
+func (m *naive) toldApart(a, b []int) bool {
+	for _, x := range a {
+		for _, y := range b {
+			agree, differ, _, _ := m.compare([]int{x}, []int{y})
+			if m.nodes[x].Kind == Customer && m.nodes[x] == m.nodes[y] && differ >= 1 && agree <= 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // customers is rule 3.
@@ -85,7 +101,7 @@ func (m *naive) customers() {
 	for a := range m.nodes {
 		for b := range a {
 			if m.nodes[a].Kind == Customer && m.nodes[b].Kind == Customer {
-				if agree, differ, _ := m.compare([]int{a}, []int{b}); agree > 0 {
+				if agree, differ, _, _ := m.compare([]int{a}, []int{b}); agree > 0 {
 					choices = append(choices, choice{b, a, agree, differ})
 				}
 			}
@@ -95,12 +111,12 @@ func (m *naive) customers() {
 		return cmp.Or(cmp.Compare(y.agree, x.agree), cmp.Compare(x.differ, y.differ), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
 	})
 	for _, c := range choices {
-		agree, differ, fewer := m.compare(m.set(c.a), m.set(c.b))
-		same := agree >= 2 || agree == 1 && differ <= 1
+		agree, differ, emails, fewer := m.compare(m.set(c.a), m.set(c.b))
+		same := agree >= 2 || agree == 1 && differ <= 1 && !emails
 		if agree == 1 && m.oneTenant(c.a, c.b) {
 			same = differ == 0 && fewer == 1
 		}
-		if same && !m.one(c.a, c.b) && m.fits(c.a, c.b) {
+		if same && !m.toldApart(m.set(c.a), m.set(c.b)) && !m.one(c.a, c.b) && m.fits(c.a, c.b) {
 			m.join(c.a, c.b)
 		}
 	}

@@ -42,8 +42,12 @@ func winner(x, y evidence, shared Shared) int {
 		return x.compare(y)
 	case shared == SharedLatest && x.compare(y) != 0:
 		return x.compare(y)
+	case len(x.sources) > len(y.sources) && x.method <= y.method: // two that agree against one no stronger
+		return -1
+	case len(y.sources) > len(x.sources) && y.method <= x.method:
+		return 1
 	}
-	return cmp.Compare(len(y.sources), len(x.sources)) // one source against two that agree
+	return 0
 }
 
 // Of two links that contradict each other the one is kept that the order says,
@@ -180,7 +184,8 @@ func TestWhatAWeakerLinkCanCut(t *testing.T) {
 			"[device] | customer1@a email1 | email2 | email3 | email4",
 		},
 		"two sources that agree, one of which infers": {
-			login().record("customer2@a", "email2").is("customer2@a", "device", snapshot.CookieSync, 1, 1).is("email2", "device", snapshot.Inferred, 1, 2),
+			newSketch(rules).record("customer1@a", "email1").is("customer1@a", "device", snapshot.CookieSync, 9).
+				record("customer2@a", "email2").is("customer2@a", "device", snapshot.CookieSync, 1, 1).is("email2", "device", snapshot.Inferred, 1, 2),
 			"customer1@a email1 | customer2@a device email2",
 		},
 	} {

@@ -126,7 +126,8 @@ const (
 	// Different: the link would make one of people that their own data tells
 	// apart.
 	Different
-	// Weak: only a weak link over a device says that the two are one.
+	// Weak: only a link over a device, or one that nobody proved, says that the
+	// two are one.
 	Weak
 	// TooLarge: the person would have more identifiers than the limit.
 	TooLarge
