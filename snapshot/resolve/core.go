@@ -225,13 +225,17 @@ func (r *Resolver) toldApart(a, b uint32) (apart bool) {
 
 // compareRecords compares the records of two customers.
 func (r *Resolver) compareRecords(x, y uint32) (c comparison) {
-	for _, of := range r.core.of(x) {
+	a, b := r.core.of(x), r.core.of(y)
+	for _, of := range a {
 		c.a |= 1 << r.nodes[of.contact].Kind
 	}
-	for _, of := range r.core.of(y) {
+	for _, of := range b { // both are in order
 		kind := uint8(1) << r.nodes[of.contact].Kind
 		c.b |= kind
-		if slices.ContainsFunc(r.core.of(x), func(o record) bool { return o.contact == of.contact }) {
+		for len(a) > 0 && a[0].contact < of.contact {
+			a = a[1:]
+		}
+		if len(a) > 0 && a[0].contact == of.contact {
 			c.common |= kind
 		}
 	}

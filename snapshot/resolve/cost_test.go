@@ -57,7 +57,7 @@ func hardComponents() map[string]*component {
 		star.nodes[i+1].Tenant, star.edges[i].Method = 0, snapshot.Authenticated
 	}
 	out["300 customers on an email"] = star
-	out["two customers with 2,000 emails each"] = twoRecords(2000)
+	out["two customers with 20,000 emails each"] = twoRecords(20_000)
 	out["a family of 100 tenants on one phone"] = family(100)
 	for _, c := range out {
 		c.sort()
