@@ -95,6 +95,10 @@
 // where a record agrees as well with one as with another, and for whose anchor
 // is the first in rule 8; nowhere else.
 //
+// Where there is no record and no strong link, no two customers are one. Where
+// there are, a customer that a weaker link gave a contact to becomes one with
+// another whose strong links reach it.
+//
 // What is inferred takes no link away that is kept without it, except by making
 // a crowd (rule 2) or as one of two sources (rule 8). Within the first tier,
 // any link can call a stronger one in question.

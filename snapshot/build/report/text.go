@@ -51,7 +51,7 @@ func (d *Data) WriteText(w io.Writer) error {
 	}
 	for i, s := range r.Segments.Segments {
 		row("segment "+s.name(), s.People)
-		for j, o := range r.Segments.Segments {
+		for j, o := range r.Segments.Segments[:min(shownOverlaps, len(r.Segments.Segments))] {
 			if i != j {
 				both := r.Segments.Overlaps[i][j]
 				row("  also in "+o.name(), both, both.percentOf(s.People))
@@ -62,6 +62,10 @@ func (d *Data) WriteText(w io.Writer) error {
 	row(withheldNote)
 	return t.Flush()
 }
+
+// shownOverlaps is with how many of the largest segments each is compared here;
+// the page has the whole matrix.
+const shownOverlaps = 3
 
 // withheldNote explains the word that stands for a count.
 var withheldNote = fmt.Sprintf("withheld: fewer than %d people, or a number that would reveal so few", Threshold)
