@@ -21,8 +21,8 @@ func TestWhoIsOne(t *testing.T) {
 		want string
 	}{
 		"a couple, one tenant's, by way of another's record": {
-			nobody().record("customer1@a", "email1", "phone1").record("customer2@a", "postal1", "phone2").record("customer3@b", "email1", "postal1"),
-			"[postal1] | customer1@a customer3@b email1 phone1 | customer2@a phone2",
+			nobody().record("customer1@a", "email1", "postal1").record("customer2@a", "email2", "postal1", "phone1").record("customer3@b", "email1", "postal1", "phone1"),
+			"[phone1] | [postal1] | customer1@a customer3@b email1 | customer2@a email2",
 		},
 		"a couple's tenant, where each agrees in two kinds with another's record": {
 			nobody().record("customer1@a", "email1", "phone1").record("customer2@a", "phone2", "postal1").
@@ -68,7 +68,7 @@ func TestWhoIsOne(t *testing.T) {
 			"[device] | customer1@a | customer2@a",
 		},
 		"a login that a guess confirms, against a login": {
-			nobody().is("customer1@a", "device", login, 1, 0).is("customer1@a", "device", guessed, 1, 1).is("customer2@a", "device", login, 9, 2),
+			nobody().is("customer1@a", "device", login, 1, 0).is("customer1@a", "device", guessed, 1, 0, 1).is("customer2@a", "device", login, 9, 2),
 			"customer1@a device | customer2@a",
 		},
 		"two sources, against one that guesses as they do": {
