@@ -175,6 +175,9 @@ func (r *Resolver) choose() {
 			c.choices = append(c.choices, choice{a: min(x.customer, y.customer), b: max(x.customer, y.customer)})
 		}
 	}
+	// Two customers with several contacts in common are compared once.
+	slices.SortFunc(c.choices, func(x, y choice) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) })
+	c.choices = slices.Compact(c.choices)
 	for i := range c.choices {
 		ch := &c.choices[i]
 		with := r.compare(ch.a, ch.b)
@@ -183,7 +186,6 @@ func (r *Resolver) choose() {
 	slices.SortFunc(c.choices, func(x, y choice) int {
 		return cmp.Or(cmp.Compare(y.agree, x.agree), cmp.Compare(x.differ, y.differ), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
 	})
-	c.choices = slices.Compact(c.choices)
 }
 
 // sameCustomer reports whether the records of two sets are of one person: they
