@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build"
+	"github.com/matchd/matchd/snapshot/resolve"
 )
 
 // TestModelOfFiles goes all the way: pools are written as an onboard.yaml with
@@ -68,6 +71,7 @@ func buildable(p *pool) *pool {
 			q.persons++
 		}
 	}
+	cutApart(&q)
 	for _, profile := range p.profiles {
 		t := p.tenants[profile.tenant]
 		if c := &profile.consent; c.At != 0 && c.Expires == 0 && t.LegalBasis == snapshot.Consent {
@@ -101,6 +105,43 @@ func paint(p *pool, i, person int) {
 			}
 		}
 	}
+}
+
+// cutApart cuts what hangs together into persons, by the rules of package
+// resolve, and drops the links between them.
+func cutApart(p *pool) {
+	sets := make([][]int, p.persons)
+	for i, id := range p.ids {
+		sets[id.person] = append(sets[id.person], i)
+	}
+	p.persons = 0
+	for _, set := range sets {
+		hash := func(i int) index.Hash {
+			return snapshot.IdentifierHasher(secret).Sum([]byte(p.ids[i].space + ":" + p.ids[i].value))
+		}
+		slices.SortFunc(set, func(a, b int) int { return hash(a).Compare(hash(b)) })
+		var nodes []resolve.Node
+		for _, i := range set {
+			n := resolve.Node{Kind: resolve.KindOf(p.spaceOf(p.ids[i].space))}
+			if n.Kind == resolve.Customer {
+				n.Tenant = uint16(slices.IndexFunc(p.tenants, func(t snapshot.Tenant) bool { return "crm."+t.Name == p.ids[i].space }))
+			}
+			nodes = append(nodes, n)
+		}
+		var edges []resolve.Edge
+		for _, l := range p.links {
+			if a, b := slices.Index(set, l.a), slices.Index(set, l.b); a >= 0 && b >= 0 {
+				edges = append(edges, resolve.Edge{A: uint32(min(a, b)), B: uint32(max(a, b)), Method: l.method, Source: uint16(l.source), Seen: l.last})
+			}
+		}
+		slices.SortFunc(edges, func(x, y resolve.Edge) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })
+		res := resolve.NewResolver(resolve.DefaultRules()).Resolve(nodes, edges)
+		for at, i := range set {
+			p.ids[i].person = p.persons + int(res.Person[at])
+		}
+		p.persons += len(set)
+	}
+	p.links = slices.DeleteFunc(p.links, func(l poolLink) bool { return p.ids[l.a].person != p.ids[l.b].person })
 }
 
 // dropAnonymous leaves out persons without a profile.

@@ -124,7 +124,7 @@ func TestTruthErrors(t *testing.T) {
 		"":                                      "the file is empty; it needs a header row",
 		"identifier,person\n":                   "line 1: the header needs the columns identifier and persons",
 		"identifier,persons\nx,p\n":             "line 2: column identifier: not an identifier: no colon between namespace and value",
-		"identifier,persons\nx:y,p\n":           "line 2: column identifier: not an identifier: unknown namespace",
+		"identifier,persons\nx:y,p\n":           "line 2: column identifier: not an identifier: unknown namespace, not among those declared",
 		"identifier,persons\n" + maid + ",\n":   "line 2: column persons: a name is empty; leave the row out where nobody is known",
 		"identifier,persons\n" + maid + ",p|\n": "line 2: column persons: a name is empty; leave the row out where nobody is known",
 		"identifier,persons\n" + maid + ",p\n" + strings.Replace(maid, "6d92", "6D92", 1) + ",q\n":   "line 3: column identifier: it is given twice; keep one row, with all its persons",

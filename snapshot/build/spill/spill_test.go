@@ -367,6 +367,9 @@ func TestFullDisk(t *testing.T) {
 					t.Errorf("error %v", err)
 				}
 			}
+			if err := st.Drop(); err != nil {
+				t.Error(err)
+			}
 			if used := space.used.Load(); used != 0 {
 				t.Errorf("%d bytes are held", used)
 			}
