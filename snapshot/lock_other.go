@@ -9,3 +9,5 @@ import "os"
 func lockFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 }
+
+func unlockFile(f *os.File) error { return f.Close() }

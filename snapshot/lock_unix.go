@@ -24,3 +24,10 @@ func lockFile(name string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockFile gives the lock back and closes the file. A process that is just
+// being started from this one may hold a copy of it, which would keep the lock
+// until it runs.
+func unlockFile(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+}

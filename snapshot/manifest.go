@@ -80,7 +80,8 @@ type Lineage struct {
 	New int64 `json:"new"`
 	// Merged ids of the previous snapshot lived on in a person with an older id.
 	Merged int64 `json:"merged"`
-	// Split persons have a new id, and identifiers that were in one.
+	// Split persons have a new id, and identifiers that were in one whose id
+	// went elsewhere, or to nobody.
 	Split int64 `json:"split"`
 	// Gone ids of the previous snapshot are nobody's any more: what is left of
 	// their persons is in no person, or has a part in one by weaker identifiers.

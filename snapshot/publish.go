@@ -34,10 +34,10 @@ func (s *Store) Begin() (*Draft, error) {
 		d.before = cur.Name
 	}
 	if err := d.clear(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	if err := s.fs.MkdirAll(d.Dir(), 0o755); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	return d, nil
 }
@@ -81,7 +81,7 @@ func (d *Draft) clear() error {
 
 // Close gives the lock back and removes what was not published.
 func (d *Draft) Close() error {
-	return errors.Join(d.clear(), d.lock.Close())
+	return errors.Join(d.clear(), unlockFile(d.lock))
 }
 
 // Publish makes the snapshot that was written into the draft the current one.

@@ -86,7 +86,7 @@ func (s *Store) init(secret index.Secret) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer func() { err = errors.Join(err, unlockFile(lock)) }()
 	if _, err := os.Stat(s.path(secretName)); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(errors.New("somebody else is making it: try again"), err)
 	}

@@ -77,10 +77,6 @@ func printBadJSON(w io.Writer, r *build.ReadReport) {
 // disclosed is what the onboarding report shows of counts that the build has
 // exactly. Without a number they are withheld.
 type disclosed struct {
-	Input struct {
-		Rows *int64 `json:"rows"`
-		Bad  *int64 `json:"bad_rows"`
-	} `json:"input"`
 	Persons struct {
 		People *int64 `json:"people"`
 	} `json:"persons"`
@@ -98,17 +94,18 @@ func disclose(d *report.Data) (s disclosed, err error) {
 
 // printBuilt prints what went in and what came out, where it is, and the
 // onboarding report. Text is what gets copied into a chat or a ticket, so it
-// counts people as the report does, which withholds small counts; totals that the
-// report does not have are exact where they are no small ones themselves.
+// counts people as the report does, which withholds small counts; rows,
+// identifiers and links are rounded, and other totals that the report does not
+// have are exact where they are no small ones themselves.
 func printBuilt(w io.Writer, r *build.Report, store string, took time.Duration) error {
 	s, err := disclose(r.Onboarding)
 	if err != nil {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "in\t%s rows of %s files, %s of them bad and left out\n", shown(s.Input.Rows), count(int64(len(r.Read.Files))), shown(s.Input.Bad))
+	fmt.Fprintf(t, "in\t%s rows of %s files; %s bad ones left out\n", about(r.Read.ProfileRows+r.Read.LinkRows), count(int64(len(r.Read.Files))), count(r.Read.Bad))
 	fmt.Fprintf(t, "\t%s links too old at %s left out; %s rows repeated a customer\n", few(r.Aged), r.AsOf, few(r.Merged))
-	fmt.Fprintf(t, "out\t%s persons with %s identifiers and %s links\n", shown(s.Persons.People), few(r.Counts.Identifiers), few(r.Counts.Links))
+	fmt.Fprintf(t, "out\t%s persons with %s identifiers and %s links\n", shown(s.Persons.People), about(r.Counts.Identifiers), about(r.Counts.Links))
 	fmt.Fprintf(t, "\t%s connected sets without any profile left out; %s identifiers are shared and serve nobody\n", few(r.Dropped), few(r.Shared))
 	if len(s.Quarantine) > 0 {
 		fmt.Fprintf(t, "links cut\t%s\n", shownCounts(s.Quarantine))
@@ -161,4 +158,13 @@ func few(n int64) string {
 		return fmt.Sprintf("fewer than %d", report.Threshold)
 	}
 	return count(n)
+}
+
+// about rounds to thousands: beside the report, exact numbers of rows,
+// identifiers and links would tell of few people.
+func about(n int64) string {
+	if n < 1000 {
+		return "fewer than 1,000"
+	}
+	return "about " + count((n+500)/1000*1000)
 }

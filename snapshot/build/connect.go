@@ -128,7 +128,7 @@ func errTooConnected(large map[uint32]int, limit int) error {
 	for _, n := range large {
 		most = max(most, n)
 	}
-	return fmt.Errorf("%d identifiers hang together by authenticated links alone, more than max_connected, %d: look for a value that many customers have, and lower max_customers_per_device and max_customers_per_contact", most, limit)
+	return fmt.Errorf("%d identifiers hang together by authenticated links alone, more than max_connected, %d: look for a value that a source gives to everybody, and leave that source out or lower its method", most, limit)
 }
 
 // join calls add with each link.
@@ -215,7 +215,7 @@ const sampled = 64
 func (c *connecting) tooLarge() map[uint32]int {
 	seen := map[uint32]int{}
 	step := sampled
-	if len(c.sets) < 1<<20 {
+	if len(c.sets) < 1<<20 || c.largest < 1000*sampled {
 		step = 1
 	}
 	for i := 0; i < len(c.sets); i += step {

@@ -115,7 +115,7 @@ func (w *joinWorker) orient(l *numberedLink, partA, partB int, a, b index.Namesp
 		l.a, l.b = l.b, l.a
 		partA, x, y = partB, y, x
 	}
-	if ok {
+	if ok || x.Kind == resolve.Device && y.Kind == resolve.Device {
 		l.crowd = y.Class() + 1
 		if x.Kind == resolve.Device {
 			l.crowd |= crowdOnDevice

@@ -132,13 +132,8 @@ func (w *mergeWorker) isCrowd(links []link) bool {
 		return false
 	}
 	w.crowd = w.crowd[:0]
-	limit := w.m.rules.MaxOnContact
 	for i := range links {
-		l := &links[i]
-		if l.crowd&crowdOnDevice != 0 {
-			limit = w.m.rules.MaxOnDevice
-		}
-		if l.crowd > 0 && (i == 0 || l.b != links[i-1].b) {
+		if l := &links[i]; l.crowd > 0 && (i == 0 || l.b != links[i-1].b) {
 			w.crowd = append(w.crowd, l.crowd)
 		}
 	}
@@ -148,11 +143,23 @@ func (w *mergeWorker) isCrowd(links []link) bool {
 		if same++; i == 0 || c != w.crowd[i-1] {
 			same = 1
 		}
-		if same > limit {
+		if same > w.m.limit(c) {
 			return true
 		}
 	}
 	return false
+}
+
+// limit is how many users of a class one identifier may have; crowd is as in
+// numberedLink. Of links between devices only those are counted here of which
+// the identifier is the first end, about half: it takes apart what would hang
+// together by a hub, and the resolver counts all.
+func (m *merging) limit(crowd uint32) int {
+	used, user := resolve.Email, resolve.Kind(((crowd&^crowdOnDevice)-1)>>16)
+	if crowd&crowdOnDevice != 0 {
+		used = resolve.Device
+	}
+	return m.rules.Limit(used, user)
 }
 
 func appendLink(dst []byte, l *link) []byte {

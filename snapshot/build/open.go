@@ -59,7 +59,10 @@ const spillShare = 65
 func (b *builder) openSpace() error {
 	dir := b.draft.SpillDir
 	if b.opts.Tmp != "" {
-		abs, err := filepath.Abs(b.opts.Store)
+		abs, err := filepath.EvalSymlinks(b.opts.Store)
+		if err == nil {
+			abs, err = filepath.Abs(abs)
+		}
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,9 @@ package build
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build/config"
 	"github.com/matchd/matchd/snapshot/build/report"
@@ -142,11 +144,14 @@ func (b *builder) count(r *resolving) {
 	d := r.collected.Data()
 	d.Header.Version = b.opts.Version
 	read := &b.report.Read
-	d.Input = report.Input{
-		Files: int64(len(read.Files)), Rows: read.ProfileRows + read.LinkRows + read.Bad, Bad: read.Bad, RowsBySource: map[string]int64{},
-	}
+	d.Input = report.Input{Files: int64(len(read.Files)), RowsBySource: map[string]int64{}}
 	for _, f := range read.Files {
-		d.Input.RowsBySource[f.Source] += f.Rows
+		// Rows of profiles beside the people in them would tell of few.
+		if !strings.HasPrefix(f.Source, index.CRMPrefix) {
+			d.Input.RowsBySource[f.Source] += f.Rows
+			d.Input.Rows += f.Rows + f.Bad
+			d.Input.Bad += f.Bad
+		}
 	}
 	d.Quarantine = b.report.Cuts
 	b.report.Onboarding = d

@@ -241,5 +241,11 @@ func TestOtherInputsAreAnotherSnapshot(t *testing.T) {
 	build("another source", edit("onboard.yaml", "source: pub", "source: sub"), nil)
 	build("another party", edit("onboard.yaml", "party: second", "party: third"), nil)
 	build("another basis", edit("onboard.yaml", "- name: acme", "- name: acme\n    legal_basis: contract"), nil)
+	build("a previous snapshot", nil, func(o *Options) {
+		before := *o
+		before.AsOf = o.AsOf.AddDate(0, -1, 0)
+		run(t, before)
+		o.Previous = Current
+	})
 	build("anonymous persons", edit("onboard.yaml", "version: 1", "version: 1\nkeep_anonymous: true"), nil)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 
 	"github.com/matchd/matchd/index"
@@ -162,13 +163,14 @@ func (b *builder) writeBeside(dir string, r *resolving, name string) error {
 	d.Header.Snapshot = name
 	for _, f := range []struct {
 		name  string
+		perm  os.FileMode
 		write func(io.Writer) error
 	}{
-		{snapshot.ReportJSON, d.WriteJSON},
-		{snapshot.ReportHTML, d.WriteHTML},
-		{snapshot.QuarantineJSON, func(to io.Writer) error { return copyAll(to, r.cuts) }},
+		{snapshot.ReportJSON, 0o644, d.WriteJSON},
+		{snapshot.ReportHTML, 0o644, d.WriteHTML},
+		{snapshot.QuarantineJSON, 0o600, func(to io.Writer) error { return copyAll(to, r.cuts) }},
 	} {
-		if err := b.writeFile(filepath.Join(dir, f.name), f.write); err != nil {
+		if err := b.writeFile(filepath.Join(dir, f.name), f.perm, f.write); err != nil {
 			return fmt.Errorf("write %s: %w", f.name, err)
 		}
 	}
@@ -176,8 +178,8 @@ func (b *builder) writeBeside(dir string, r *resolving, name string) error {
 }
 
 // writeFile writes a file and makes it durable.
-func (b *builder) writeFile(path string, write func(io.Writer) error) error {
-	f, err := b.opts.FS.Create(path, 0o644)
+func (b *builder) writeFile(path string, perm os.FileMode, write func(io.Writer) error) error {
+	f, err := b.opts.FS.Create(path, perm)
 	if err != nil {
 		return err
 	}

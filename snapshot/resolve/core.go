@@ -44,12 +44,19 @@ func Crowded(a, b Node) (usedIsA, ok bool) {
 // to be several of one class.
 func (n Node) Class() uint32 { return uint32(n.Kind)<<16 | uint32(n.Tenant) }
 
+// hub is how many times a person's identifiers one device may be linked to: a
+// person clears cookies for years, and a hub has thousands.
+const hub = 10
+
 // Limit is how many users of one class a node of that kind may have.
-func (r Rules) Limit(k Kind) int {
-	if k == Device {
-		return r.MaxOnDevice
+func (r Rules) Limit(used, user Kind) int {
+	switch {
+	case used != Device:
+		return r.MaxOnContact
+	case user == Device:
+		return hub * r.MaxIdentifiers
 	}
-	return r.MaxOnContact
+	return r.MaxOnDevice
 }
 
 // limit shares the nodes that have too many users of one class.
@@ -57,15 +64,14 @@ func (r *Resolver) limit() {
 	list := r.core.crowds[:0]
 	for i := range r.pairs {
 		p := &r.pairs[i]
-		used, user := p.a, p.b
 		usedIsA, ok := Crowded(r.nodes[p.a], r.nodes[p.b])
-		if !ok {
-			continue
+		devices := r.nodes[p.a].Kind == Device && r.nodes[p.b].Kind == Device
+		if devices || ok && usedIsA {
+			list = append(list, uint64(p.a)<<32|uint64(r.nodes[p.b].Class()))
 		}
-		if !usedIsA {
-			used, user = user, used
+		if devices || ok && !usedIsA {
+			list = append(list, uint64(p.b)<<32|uint64(r.nodes[p.a].Class()))
 		}
-		list = append(list, uint64(used)<<32|uint64(r.nodes[user].Class()))
 	}
 	slices.Sort(list)
 	r.core.crowds = list
@@ -73,7 +79,7 @@ func (r *Resolver) limit() {
 		if same++; i == 0 || list[i] != list[i-1] {
 			same = 1
 		}
-		if node := list[i] >> 32; same > r.rules.Limit(r.nodes[node].Kind) {
+		if node := list[i] >> 32; same > r.rules.Limit(r.nodes[node].Kind, Kind(uint32(list[i])>>16)) {
 			r.shared[node] = true
 		}
 	}

@@ -26,7 +26,8 @@
 //
 //  2. A crowd is no person. A device with more than [Rules.MaxOnDevice] emails,
 //     phones, postal addresses or customers of one tenant, and a contact with
-//     more than [Rules.MaxOnContact] customers of one tenant, is shared, and
+//     more than [Rules.MaxOnContact] customers of one tenant, is shared; so is a
+//     device linked to more than ten times [Rules.MaxIdentifiers] devices. And
 //     nothing is believed of it: links by any method count, and all are cut
 //     ([TooMany]).
 //

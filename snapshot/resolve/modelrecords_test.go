@@ -14,12 +14,18 @@ func (m *naive) crowds() {
 		for _, l := range m.links {
 			for _, e := range l.ends() {
 				user := m.nodes[e[1]]
-				if e[0] == n && (node.Kind == Device && user.Kind != Device || node.Kind.contact() && user.Kind == Customer) {
+				if e[0] == n && (node.Kind == Device || node.Kind.contact() && user.Kind == Customer) {
 					users[user]++
 				}
 			}
 		}
-		for _, count := range users {
+		for user, count := range users {
+			if node.Kind == Device && user.Kind == Device {
+				if count > 10*m.rules.MaxIdentifiers {
+					m.shared[n] = true
+				}
+				continue
+			}
 			if node.Kind == Device && count > m.rules.MaxOnDevice || node.Kind != Device && count > m.rules.MaxOnContact {
 				m.shared[n] = true
 			}

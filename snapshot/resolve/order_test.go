@@ -97,7 +97,7 @@ func TestOrderUnderTheSizeLimit(t *testing.T) {
 		n := rapid.IntRange(1, 20).Draw(t, "devices")
 		at := rapid.IntRange(0, n).Draw(t, "number of the hub")
 		c := &component{rules: DefaultRules(), nodes: make([]Node, n+1)}
-		c.rules.MaxIdentifiers = rapid.IntRange(1, 21).Draw(t, "limit")
+		c.rules.MaxIdentifiers = rapid.IntRange(2, 21).Draw(t, "limit")
 		c.nodes[at].Kind = hub
 		order := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0)).Perm(n)
 		var links []int

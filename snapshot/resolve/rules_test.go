@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/matchd/matchd/snapshot"
+
 	"pgregory.net/rapid"
 
 	"github.com/matchd/matchd/index"
@@ -107,21 +109,42 @@ func crowdsOf(c *component) []bool {
 		if back, same := Crowded(c.nodes[e.B], c.nodes[e.A]); same != ok || ok && back == usedIsA {
 			panic("Crowded depends on the order of the two")
 		}
-		if !ok {
-			continue
-		}
-		used, user := e.A, e.B
-		if !usedIsA {
-			used, user = user, used
-		}
-		u := use{used, c.nodes[user].Class()}
-		if users[u] == nil {
-			users[u] = map[uint32]bool{}
-		}
-		users[u][user] = true
-		if len(users[u]) > c.rules.Limit(c.nodes[used].Kind) {
-			crowded[used] = true
+		devices := c.nodes[e.A].Kind == Device && c.nodes[e.B].Kind == Device
+		for _, way := range []struct {
+			used, user uint32
+			counts     bool
+		}{{e.A, e.B, devices || ok && usedIsA}, {e.B, e.A, devices || ok && !usedIsA}} {
+			if !way.counts {
+				continue
+			}
+			u := use{way.used, c.nodes[way.user].Class()}
+			if users[u] == nil {
+				users[u] = map[uint32]bool{}
+			}
+			users[u][way.user] = true
+			if len(users[u]) > c.rules.Limit(c.nodes[way.used].Kind, c.nodes[way.user].Kind) {
+				crowded[way.used] = true
+			}
 		}
 	}
 	return crowded
+}
+
+// A device that hangs together with more devices than anybody has is nobody's:
+// a value that a partner gives to all of whom it knows nothing.
+func TestHubOfDevices(t *testing.T) {
+	rules := DefaultRules()
+	rules.MaxIdentifiers = 2
+	for devices, want := range map[int]bool{20: false, 21: true} {
+		nodes := []Node{{Kind: Customer}, {Kind: Device}}
+		edges := []Edge{{A: 0, B: 1}}
+		for i := range uint32(devices) {
+			nodes = append(nodes, Node{Kind: Device})
+			edges = append(edges, Edge{A: 1, B: 2 + i, Method: snapshot.CookieSync})
+		}
+		res := NewResolver(rules).Resolve(nodes, edges)
+		if res.Shared[1] != want || (res.Person[1] == res.Person[0]) == want {
+			t.Errorf("%d devices: shared is %t, with its customer %t", devices, res.Shared[1], res.Person[1] == res.Person[0])
+		}
+	}
 }

@@ -26,7 +26,8 @@ type Header struct {
 	Version  string `json:"version"` // of matchd
 }
 
-// Input is what was read. Rows are of all files together, bad rows included.
+// Input is what was read. Rows are those of link files, bad rows included: rows
+// of profiles, beside the people in them, would tell of few. Files are all.
 type Input struct {
 	Files        int64
 	Rows, Bad    int64

@@ -26,7 +26,7 @@ func (d *Data) WriteText(w io.Writer) error {
 	row("snapshot", r.Header.Snapshot)
 	row("as of", r.Header.AsOf)
 	row("matchd", r.Header.Version)
-	row("input", fmt.Sprintf("%s rows of %s files, %s bad", r.Input.Rows, grouped(r.Input.Files), r.Input.Bad))
+	row("input", fmt.Sprintf("%s files; %s rows of links, %s bad", grouped(r.Input.Files), r.Input.Rows, r.Input.Bad))
 	writeCounts(row, "  rows of ", r.Input.RowsBySource)
 	writeCounts(row, "persons ", r.Lineage)
 	writeCounts(row, "links cut: ", r.Quarantine)
