@@ -117,7 +117,11 @@ func (d Data) spellPhone(dst []byte, customer int, r *draws) []byte {
 	numbers := uint64(len(phonePrefixes) * inBlock)
 	at := (uint64(customer)*67_867_967 + d.Seed%numbers) % numbers
 	var text [9]byte
-	digits := appendDigits(append(text[:0], phonePrefixes[at/inBlock]...), int(at%inBlock), 7)
+	prefix, number := phonePrefixes[at/inBlock], at%inBlock
+	if number == uint64(prefix[1]-'0')*1_111_111 {
+		number++ // one digit throughout is a placeholder, and nobody's
+	}
+	digits := appendDigits(append(text[:0], prefix...), int(number), 7)
 	start, between := "0", byte(0)
 	switch r.below(8) {
 	case 0, 1, 2:
