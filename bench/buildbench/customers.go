@@ -111,7 +111,7 @@ var phonePrefixes = [...]string{"60", "61", "62", "64", "65", "66", "67", "68", 
 
 // spellPhone appends a customer's phone number as forms and exports have it.
 // The factor shares no divisor with the count of numbers, so that no two
-// customers have one number.
+// customers have one number, but for a handful whose own would be a placeholder.
 func (d Data) spellPhone(dst []byte, customer int, r *draws) []byte {
 	const inBlock = 10_000_000
 	numbers := uint64(len(phonePrefixes) * inBlock)
