@@ -25,10 +25,8 @@ const (
 	recordPrevious        // the person of the previous snapshot that it was in
 )
 
-// headSize is the length of what is before an identifier's value: kind,
-// namespace, hash, length of the value.
-const headSize = 1 + 2 + 16 + 2
-
+// appendHead appends what is before what is said of an identifier: kind,
+// namespace, hash, and the value with its length.
 func appendHead(dst []byte, kind byte, ns index.NamespaceID, h index.Hash, value []byte) []byte {
 	dst = append(dst, kind)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(ns))
