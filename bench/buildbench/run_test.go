@@ -266,7 +266,9 @@ func TestUsage(t *testing.T) {
 	if u.CPU < eatenCPU || u.CPU > 100*eatenCPU {
 		t.Errorf("%v of the processor", u.CPU)
 	}
-	if known := u.Peak != 0; known && (u.Peak < eatenBytes || u.Peak > 2*eatenBytes) {
+	// Another unit would be off by a factor of 1024. A child's peak is never below
+	// what its parent holds as it starts, which is much under the race detector.
+	if known := u.Peak != 0; known && (u.Peak < eatenBytes || u.Peak > 32*eatenBytes) {
 		t.Errorf("a peak of %d bytes", u.Peak)
 	}
 }
