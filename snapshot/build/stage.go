@@ -16,26 +16,33 @@ type stage struct {
 	mu      sync.Mutex
 }
 
-// each calls, in each of its goroutines, worker once, then what it returned
-// with one part after the other, and finish at the end. Parts are taken in
-// order. finish is called whatever happens.
+// each makes a worker for each of its goroutines, before any of them begins,
+// calls part with one part after the other, and finish at the end. Parts are
+// taken in order. finish is called whatever happens.
 func (s *stage) each(ctx context.Context, parts int, worker func() (part func(int) error, finish func() error)) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(s.workers, parts) {
+	type made struct {
+		part   func(int) error
+		finish func() error
+	}
+	workers := make([]made, min(s.workers, parts))
+	for i := range workers {
+		workers[i].part, workers[i].finish = worker()
+	}
+	for _, w := range workers {
 		g.Go(func() error {
-			part, finish := worker()
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= parts {
-					return finish()
+					return w.finish()
 				}
 				err := ctx.Err()
 				if err == nil {
-					err = part(i)
+					err = w.part(i)
 				}
 				if err != nil {
-					return errors.Join(err, finish())
+					return errors.Join(err, w.finish())
 				}
 				s.done.Add(1)
 			}
