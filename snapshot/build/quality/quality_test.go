@@ -42,6 +42,9 @@ func TestMeasureAgreesWithEveryPair(t *testing.T) {
 		due, wrong, missed = due+want.Unshared.Due, wrong+want.Wrong.Pairs, missed+want.Missed.Pairs
 		aside, sharing = aside+want.Aside.Unshared, sharing+want.Wrong.BySharing*want.Missed.BySharing
 	})
+	if testing.Short() {
+		return // too few worlds to have everything in them
+	}
 	if due == 0 || wrong == 0 || missed == 0 || aside == 0 || sharing == 0 {
 		t.Errorf("the worlds have %d pairs due, %d wrong, %d missed, %d aside, %d by sharing: they test nothing", due, wrong, missed, aside, sharing)
 	}

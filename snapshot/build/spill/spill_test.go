@@ -181,7 +181,7 @@ func TestStoresAgreeWithAModel(t *testing.T) {
 			rt.Fatalf("the space leaves its folder: %v", err)
 		}
 	})
-	if spilled < 3 || held < 3 {
+	if !testing.Short() && (spilled < 3 || held < 3) {
 		t.Errorf("%d runs spilled, %d held something in memory", spilled, held)
 	}
 }
