@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test bench bench-build lint build
+.PHONY: demo test bench bench-build peers lint build
 
 demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -22,3 +22,6 @@ lint:
 
 build:
 	$(GO) build -o bin/matchd ./cmd/matchd
+
+peers: ## the embedded stores that the bench measures matchd beside
+	cd bench/peers && $(GO) build -o ../../bin/peers .

@@ -1,79 +1,96 @@
 package bench
 
 import (
-	"encoding/hex"
+	"runtime"
 
-	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/bench/ask"
+	"github.com/matchd/matchd/bench/world"
+	"github.com/matchd/matchd/snapshot"
 )
 
+const goMapName = "Go map"
+
 // goMap is what one would write first: a Go map from the 16 bytes of a mobile
-// id to the place of its person's customer id and segments in one slice of
-// bytes. It checks nothing, knows no consent, and takes only mobile ids.
+// id to the place of its person's packed record. It checks nothing, knows no
+// consent, and takes only mobile ids.
 type goMap struct {
-	at      map[[16]byte]uint32
-	records []byte // length and bytes of the customer, count and numbers (2 bytes) of the segments
+	at      map[[16]byte]uint32 // in units of goMapAlign
+	records []byte              // length (4 bytes) and packed record, one after the other
+	snap    *snapshot.Snapshot  // tells how to read them
+	heap    int
 }
 
-func newGoMap(w *world) *goMap {
-	m := &goMap{at: make(map[[16]byte]uint32, w.ids)}
-	for person := range w.persons() {
-		at := uint32(len(m.records))
-		customer, segments := w.customer(person), w.segments(person)
-		m.records = append(append(m.records, byte(len(customer))), customer...)
-		m.records = append(m.records, byte(len(segments)))
-		for _, s := range segments {
-			m.records = append(m.records, byte(s), byte(s>>8))
+const goMapAlign = 8
+
+func newGoMap(w *world.World, store *snapshot.Store) (*goMap, error) {
+	cur, err := store.Current()
+	if err != nil {
+		return nil, err
+	}
+	m := &goMap{}
+	if m.snap, err = store.Open(cur, snapshot.Map); err != nil {
+		return nil, err
+	}
+	before := heap()
+	size, last := 0, -1
+	for id, record := range w.Packed(m.snap) {
+		if person := id / world.PerPerson; person != last {
+			size, last = size+stride(record), person
 		}
-		for i := range idsPerPerson {
-			if k := person*idsPerPerson + i; k < w.ids {
-				m.at[w.uuid(k)] = at
-			}
+	}
+	m.records, m.at = make([]byte, 0, size), make(map[[16]byte]uint32, w.IDs)
+	last = -1
+	at := 0
+	for id, record := range w.Packed(m.snap) {
+		if person := id / world.PerPerson; person != last {
+			at, last = len(m.records), person
+			n := len(record)
+			m.records = append(m.records, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+			m.records = append(m.records, record...)
+			m.records = m.records[:at+stride(record)]
 		}
+		m.at[w.UUID(id)] = uint32(at / goMapAlign)
 	}
-	return m
+	m.heap = heap() - before
+	return m, nil
 }
 
-// lookup parses an identifier and returns the sum of the bytes of its answer,
-// which takes reading all of it; 0 where it is absent.
-func (m *goMap) lookup(text []byte) (sum uint64) {
-	u, ok := parseMAID(text)
-	if !ok {
-		return 0
-	}
-	at, ok := m.at[u]
-	if !ok {
-		return 0
-	}
-	r := m.records[at:]
-	n := int(r[0])
-	for _, b := range r[1 : 1+n] {
-		sum += uint64(b)
-	}
-	r = r[1+n:]
-	for i := range int(r[0]) {
-		sum += uint64(r[1+2*i]) + uint64(r[2+2*i])<<8
-	}
-	return sum
+// stride is the room that a record takes.
+func stride(record []byte) int { return (4 + len(record) + goMapAlign - 1) &^ (goMapAlign - 1) }
+
+// heap is how many bytes are in use.
+func heap() int {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int(s.HeapAlloc)
 }
 
-// parseMAID reads "maid:" and a UUID with dashes.
-func parseMAID(text []byte) (u [16]byte, ok bool) {
-	const prefix = len(index.MAID) + 1
-	if len(text) != prefix+36 || string(text[:prefix]) != index.MAID+":" {
-		return u, false
-	}
-	var digits [32]byte
-	s, n := text[prefix:], 0
-	for i, c := range s {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return u, false
-			}
+// bytes is the size of map and records.
+func (m *goMap) bytes() int { return m.heap }
+
+func (m *goMap) close() { _ = m.snap.Close() } // only read from
+
+// goMapReader looks up for one goroutine.
+type goMapReader struct {
+	*goMap
+	read ask.Reader
+}
+
+func (m *goMap) reader() *goMapReader { return &goMapReader{m, ask.Reader{Snapshot: m.snap}} }
+
+// Ask implements [ask.Answerer].
+func (m *goMapReader) Ask(ids [][]byte) (sum uint64) {
+	for _, text := range ids {
+		u, ok := ask.ParseMAID(text)
+		if !ok {
 			continue
 		}
-		digits[n] = c
-		n++
+		if at, ok := m.at[u]; ok {
+			r := m.records[int(at)*goMapAlign:]
+			n := int(r[0]) | int(r[1])<<8 | int(r[2])<<16 | int(r[3])<<24
+			sum += m.read.Sum(r[4 : 4+n])
+		}
 	}
-	_, err := hex.Decode(u[:], digits[:])
-	return u, err == nil
+	return sum
 }

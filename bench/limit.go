@@ -2,10 +2,8 @@ package bench
 
 import (
 	"math/rand/v2"
+	"time"
 )
-
-// chaseBytes is the memory that the limit is measured over.
-const chaseBytes = 1 << 30
 
 // lineWords is a cache line in words of 32 bits.
 const lineWords = 16
@@ -43,4 +41,11 @@ func (c *chase) run(n int) {
 		at = c.words[uint(at)*lineWords]
 	}
 	c.at = at
+}
+
+// time returns the nanoseconds of one of n steps.
+func (c *chase) time(n int) float64 {
+	start := time.Now()
+	c.run(n)
+	return float64(time.Since(start).Nanoseconds()) / float64(n)
 }

@@ -4,28 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"runtime"
-	"time"
+	"slices"
 
-	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/bench/ask"
+	"github.com/matchd/matchd/bench/world"
 	"github.com/matchd/matchd/snapshot"
 )
 
 // LookupConfig measures lookups in process: matchd in each memory mode, a Go
-// map, and the limit.
+// map, embedded stores in processes of their own, and the limit.
 type LookupConfig struct {
 	// IDs is how many mobile ids the snapshot holds.
 	IDs int
-	// Probes is how many lookups a round of each case makes; as many ids are
-	// drawn, uniformly.
+	// Probes is how many lookups a round of each case makes, and how many ids
+	// are drawn for it. Targets that are slow make fewer.
 	Probes int
 	Rounds int
 	Seed   uint64
 	Memory []snapshot.Memory
-	// Dir is where the snapshot is built, in a folder of its own; empty is
-	// the system's place for temporary files.
+	// Peers is the program that holds the embedded stores; empty is none.
+	Peers string
+	// PeerIDs is up to how many ids they are measured.
+	PeerIDs int
+	// LimitBytes is the memory over which the limit is measured.
+	LimitBytes int
+	// Dir is where the data is built, in a folder of its own; empty is the
+	// system's place for temporary files.
 	Dir string
 	// Log, if not nil, is told what happens.
 	Log func(format string, args ...any)
@@ -34,36 +39,93 @@ type LookupConfig struct {
 // DefaultLookup measures a million ids.
 func DefaultLookup() LookupConfig {
 	return LookupConfig{
-		IDs: 1_000_000, Probes: 1_000_000, Rounds: 7, Seed: 1,
-		Memory: []snapshot.Memory{snapshot.Map, snapshot.Copy},
+		IDs: 1_000_000, Probes: 1_000_000, Rounds: 11, Seed: 1,
+		Memory: []snapshot.Memory{snapshot.Copy, snapshot.Map}, PeerIDs: 10_000_000, LimitBytes: 1 << 30,
 	}
 }
 
 // Validate checks the ranges.
 func (c LookupConfig) Validate() error {
-	if c.IDs < 1 || c.IDs > 1<<30 || c.Probes < batchSize || c.Probes > 1<<26 || c.Rounds < 1 || len(c.Memory) == 0 {
+	if c.IDs < 1 || c.IDs > 1<<30 || c.Probes < largestBatch || c.Probes > 1<<26 || c.Rounds < 1 || len(c.Memory) == 0 || c.LimitBytes < 1<<10 {
 		return fmt.Errorf("bench: %d ids, %d probes and %d rounds: give 1 to %d ids, %d to %d probes, and a round at least",
-			c.IDs, c.Probes, c.Rounds, 1<<30, batchSize, 1<<26)
+			c.IDs, c.Probes, c.Rounds, 1<<30, largestBatch, 1<<26)
 	}
 	return nil
 }
 
-// LookupResult is what a run found.
-type LookupResult struct {
-	Config  LookupConfig   `json:"-"`
-	IDs     int            `json:"ids"`
-	Machine Machine        `json:"machine"`
-	Sizes   map[string]int `json:"bytes_by_section"`
-	Timings []Timing       `json:"timings"`
-	// Index is the size of filter and table in bytes an identifier.
-	Index float64 `json:"filter_and_table_bytes_an_id"`
+// What is asked for: the headline first.
+var (
+	mixDraw  = world.Draw{Hits: 0.2}
+	hitDraw  = world.Draw{Hits: 1}
+	missDraw = world.Draw{Hits: 0}
+	mixZipf  = world.Draw{Hits: 0.2, Zipf: true}
+	hitZipf  = world.Draw{Hits: 1, Zipf: true}
+)
+
+// Sizes of batches. Who has no call for many asks for them one by one, without
+// waiting.
+const (
+	single       = 1
+	smallBatch   = 16
+	batch        = 256
+	largestBatch = 4096
+)
+
+// lookupQuestions lists the ways of asking.
+func lookupQuestions() (list []ask.Question) {
+	add := func(d world.Draw, cores int, batches ...int) {
+		for _, b := range batches {
+			list = append(list, ask.Question{Draw: d, Batch: b, Cores: cores})
+		}
+	}
+	for _, d := range []world.Draw{mixDraw, hitDraw, missDraw} {
+		add(d, 1, single, smallBatch, batch, largestBatch)
+	}
+	for _, d := range []world.Draw{mixZipf, hitZipf} {
+		add(d, 1, single, batch)
+	}
+	for _, d := range []world.Draw{mixDraw, hitDraw} {
+		add(d, 2, single, batch)
+	}
+	return list
 }
 
-// Names of cases that the result is read by.
-const caseLimit = "dependent read"
+// LookupResult is what a run found.
+type LookupResult struct {
+	Config LookupConfig `json:"-"`
+	IDs    int          `json:"ids"`
+	// Identifiers is how many the snapshot holds, customer ids included.
+	Identifiers int            `json:"identifiers"`
+	Machine     Machine        `json:"machine"`
+	Sizes       map[string]int `json:"bytes_by_section"`
+	// Limit is the time of a dependent random read, in nanoseconds, by round.
+	Limit   []float64 `json:"limit_ns"`
+	Targets []string  `json:"targets"`
+	Cells   []Cell    `json:"cells"`
+	// Skipped says what was not measured, and why.
+	Skipped []string `json:"skipped,omitempty"`
+}
 
-// batchSize is the size of the batches that are measured.
-const batchSize = 256
+// Cell is what one target took for one question.
+type Cell struct {
+	Target   string       `json:"target"`
+	Question ask.Question `json:"question"`
+	// Rounds are nanoseconds an identifier.
+	Rounds []float64 `json:"rounds_ns"`
+	sum    uint64
+}
+
+// Median is the middle of the rounds.
+func (c *Cell) Median() float64 { return median(c.Rounds) }
+
+// Find returns the cell of a target and a question, or nil.
+func (r *LookupResult) Find(target string, q ask.Question) *Cell {
+	i := slices.IndexFunc(r.Cells, func(c Cell) bool { return c.Target == target && c.Question == q })
+	if i < 0 {
+		return nil
+	}
+	return &r.Cells[i]
+}
 
 // Run builds the data and measures.
 func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
@@ -78,9 +140,9 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	w := &world{ids: c.IDs, seed: c.Seed, asOf: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+	w := &world.World{IDs: c.IDs, Seed: c.Seed}
 	c.Log("building a snapshot of %d ids", c.IDs)
-	store, err := w.publish(ctx, dir)
+	store, err := w.Publish(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -88,192 +150,84 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 	if err := out.measureSizes(store); err != nil {
 		return nil, err
 	}
-	cases, done, err := c.cases(ctx, w, store)
+	targets, done, err := c.targets(ctx, w, store, dir, out)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	c.Log("measuring %d cases, %d rounds of %d lookups", len(cases), c.Rounds, c.Probes)
-	out.Timings, err = interleave(ctx, cases, c.Rounds)
-	return out, err
+	return out, c.measure(ctx, targets, out)
 }
 
 func (r *LookupResult) measureSizes(store *snapshot.Store) error {
 	return store.WithCurrent(snapshot.Map, func(s *snapshot.Snapshot) error {
 		in, err := s.Inspect(1)
-		r.Sizes = map[string]int{}
+		r.Sizes, r.Identifiers = map[string]int{}, int(s.Counts.Identifiers)
 		for _, sec := range in.Sections {
 			r.Sizes[sec.Tag] = int(sec.Bytes)
 		}
-		r.Index = float64(r.Sizes["filter"]+r.Sizes["table"]) / float64(s.Counts.Identifiers)
 		return err
 	})
 }
 
-// probes are identifiers as texts, in one buffer.
-type probes [][]byte
-
-func (w *world) probes(n int, random *rand.Rand, from, to int) probes {
-	buf := make([]byte, 0, n*48)
-	out := make(probes, n)
-	for i := range out {
-		start := len(buf)
-		buf = w.text(buf, from+random.IntN(to-from))
-		out[i] = buf[start:len(buf):len(buf)]
-	}
-	return out
-}
-
-func (c LookupConfig) cases(ctx context.Context, w *world, store *snapshot.Store) (_ []Case, done func(), err error) {
-	random := rand.New(rand.NewPCG(c.Seed, 1))
-	hits, misses := w.probes(c.Probes, random, 0, w.ids), w.probes(c.Probes, random, w.ids, 8*w.ids)
-	var cleanup []func()
-	done = func() {
-		for _, f := range cleanup {
-			f()
-		}
-	}
-	limit, err := newChase(chaseBytes, c.Seed)
+// measure asks all targets in turn, round by round, after one round to warm up
+// in which they have to agree on the answers.
+func (c LookupConfig) measure(ctx context.Context, targets []target, out *LookupResult) error {
+	limit, err := newChase(c.LimitBytes, c.Seed)
 	if err != nil {
-		return nil, nil, err
-	}
-	cleanup = append(cleanup, limit.free)
-	out := []Case{{Name: caseLimit, Run: limit.run, N: c.Probes}}
-	for _, m := range c.Memory {
-		t, err := newTarget(store, m, w.asOf)
-		if err != nil {
-			done()
-			return nil, nil, err
-		}
-		cleanup = append(cleanup, t.close)
-		if err := t.check(w, hits, misses); err != nil {
-			done()
-			return nil, nil, err
-		}
-		name := "matchd " + string(m) + " "
-		out = append(out,
-			Case{name + "hit", t.single(hits), c.Probes},
-			Case{name + "miss", t.single(misses), c.Probes},
-			Case{fmt.Sprintf("%sbatch of %d hit", name, batchSize), t.batch(hits), c.Probes},
-			Case{fmt.Sprintf("%sbatch of %d miss", name, batchSize), t.batch(misses), c.Probes},
-		)
-	}
-	c.Log("filling a Go map")
-	m := newGoMap(w)
-	runtime.GC()
-	return append(out,
-		Case{"go map hit", m.single(hits), c.Probes},
-		Case{"go map miss", m.single(misses), c.Probes},
-	), done, ctx.Err()
-}
-
-// target is an engine with one open session.
-type target struct {
-	engine  *engine.Engine
-	session engine.Session
-	batches engine.Batch
-	read    uint64 // of all answers, so that reading them is not left out
-}
-
-func newTarget(store *snapshot.Store, m snapshot.Memory, now time.Time) (*target, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: m, Now: func() time.Time { return now }})
-	if err != nil {
-		return nil, err
-	}
-	all := []string{engine.All}
-	client := engine.Client{Name: "bench", Grants: []engine.Grant{{Tenant: worldTenant, Segments: all, Namespaces: all}}}
-	if err := e.SetClients([]engine.Client{client}); err != nil {
-		return nil, err
-	}
-	if _, err := e.Reload(); err != nil {
-		return nil, err
-	}
-	t := &target{engine: e}
-	t.session, err = e.Begin(client.Name)
-	return t, err
-}
-
-func (t *target) close() {
-	t.session.End()
-	_ = t.engine.Close() // only read from
-}
-
-// check refuses to measure wrong answers.
-func (t *target) check(w *world, hits, misses probes) error {
-	if err := t.session.Match(&t.batches, hits[:batchSize]); err != nil {
 		return err
 	}
-	for i := range t.batches.Answers {
-		if a := &t.batches.Answers[i]; !a.Matched() || len(t.batches.Profiles(a)) != 1 {
-			return fmt.Errorf("bench: %s does not match", hits[i])
+	defer limit.free()
+	questions := lookupQuestions()
+	c.Log("measuring %d targets with %d questions, %d rounds of %d lookups", len(targets), len(questions), c.Rounds, c.Probes)
+	for _, t := range targets {
+		out.Targets = append(out.Targets, t.name())
+		for _, q := range questions {
+			if !t.skips(q) {
+				out.Cells = append(out.Cells, Cell{Target: t.name(), Question: q})
+			}
 		}
 	}
-	if err := t.session.Match(&t.batches, misses[:batchSize]); err != nil {
-		return err
-	}
-	for i := range t.batches.Answers {
-		if t.batches.Answers[i].Matched() {
-			return fmt.Errorf("bench: %s matches", misses[i])
+	for round := range c.Rounds + 1 {
+		for _, q := range questions {
+			ns := limit.time(c.Probes / len(questions))
+			if round > 0 {
+				out.Limit = append(out.Limit, ns)
+			}
+			if err := c.ask(ctx, targets, q, round, out); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// noBits is 0, which the compiler does not know.
-var noBits = uint64(len(os.Args)) >> 60
-
-// after returns i, once last is known: an index that depends on an answer
-// makes a lookup wait for the one before. An absent identifier's answer has no
-// bytes that came from memory, only a branch that the processor may guess, so
-// misses overlap a little; a Go map's do so alike.
-func after(i int, last uint64) int { return i + int(last&noBits) }
-
-// single looks up one identifier after the other, each waiting for the last,
-// and reads customer and segments of each answer.
-func (t *target) single(ids probes) func(int) {
-	return func(n int) {
-		last := uint64(0)
-		for i := range n {
-			at := after(i, last) % len(ids)
-			_ = t.session.Match(&t.batches, ids[at:at+1]) // checked before
-			last = t.sum()
+func (c LookupConfig) ask(ctx context.Context, targets []target, q ask.Question, round int, out *LookupResult) error {
+	for _, t := range targets {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		cell := out.Find(t.name(), q)
+		if cell == nil {
+			continue
+		}
+		n := c.Probes
+		if round == 0 {
+			n = largestBatch // the same for all, so that sums can be compared
+		} else if t.slow() {
+			n /= 8
+		}
+		took, err := t.time(ctx, q, n)
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.name(), err)
+		}
+		if round > 0 {
+			cell.Rounds = append(cell.Rounds, took.NS)
+			continue
+		}
+		cell.sum = took.Sum
+		if first := out.Find(targets[0].name(), q); first.sum != cell.sum {
+			return fmt.Errorf("%s and %s give different answers to %v", t.name(), targets[0].name(), q)
 		}
 	}
-}
-
-// batch looks up batches of identifiers.
-func (t *target) batch(ids probes) func(int) {
-	return func(n int) {
-		for i := 0; i < n; i += batchSize {
-			at := i % (len(ids) - batchSize + 1)
-			_ = t.session.Match(&t.batches, ids[at:at+min(batchSize, n-i)]) // checked before
-			t.read += t.sum()
-		}
-	}
-}
-
-// sum reads all of the answers.
-func (t *target) sum() (sum uint64) {
-	b := &t.batches
-	for i := range b.Answers {
-		for k := range b.Profiles(&b.Answers[i]) {
-			p := &b.Profiles(&b.Answers[i])[k]
-			for _, c := range b.Customer(p) {
-				sum += uint64(c)
-			}
-			for _, s := range b.Segments(p) {
-				sum += uint64(s)
-			}
-		}
-	}
-	return sum
-}
-
-func (m *goMap) single(ids probes) func(int) {
-	return func(n int) {
-		last := uint64(0)
-		for i := range n {
-			last = m.lookup(ids[after(i, last)%len(ids)])
-		}
-	}
+	return nil
 }

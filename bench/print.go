@@ -3,74 +3,121 @@ package bench
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
+
+	"github.com/matchd/matchd/bench/ask"
+	"github.com/matchd/matchd/bench/world"
 )
 
-// Machine is what a result was measured on.
-type Machine struct {
-	CPU    string `json:"cpu"`
-	Cores  int    `json:"cores"`
-	OS     string `json:"os"`
-	Go     string `json:"go"`
-	Commit string `json:"commit,omitempty"`
-}
-
-// ThisMachine describes the machine and the build.
-func ThisMachine() Machine {
-	m := Machine{CPU: runtime.GOARCH, Cores: runtime.NumCPU(), OS: runtime.GOOS, Go: runtime.Version()}
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if name, ok := strings.CutPrefix(line, "model name"); ok {
-				m.CPU = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
-				break
-			}
-		}
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				m.Commit = s.Value[:min(12, len(s.Value))]
-			}
-		}
-	}
-	return m
-}
-
-// Markdown prints the result as a table. The limit is one dependent random
-// read of memory; "× limit" is a time over that of the limit in the same run.
+// Markdown prints the result as a table for each draw: a row for each way of
+// asking, a column for each target.
 func (r *LookupResult) Markdown(w io.Writer) {
-	fmt.Fprintf(w, "%d ids, %d uniform lookups a round, median of %d rounds; %d cores of %s, %s, %s",
-		r.IDs, r.Config.Probes, r.Config.Rounds, r.Machine.Cores, r.Machine.CPU, r.Machine.OS, r.Machine.Go)
-	if r.Machine.Commit != "" {
-		fmt.Fprintf(w, ", commit %s", r.Machine.Commit)
+	limit := median(r.Limit)
+	fmt.Fprintf(w, "Lookups in process: %s ids, %s lookups a round (an eighth for targets in other processes), medians of %d rounds; %s.\n",
+		Count(r.IDs), Count(r.Config.Probes), r.Config.Rounds, r.Machine)
+	fmt.Fprintf(w, "Nanoseconds an id, and × the limit: one dependent random read of memory, 1 GiB in pages of 4 KiB, **%.0f ns** in this run.\n", limit)
+	var last world.Draw
+	for i, q := range lookupQuestions() {
+		if i == 0 || q.Draw != last {
+			last = q.Draw
+			fmt.Fprintf(w, "\n| %s | %s |\n|---|%s\n", DrawName(q.Draw), strings.Join(r.Targets, " | "), strings.Repeat("--:|", len(r.Targets)))
+		}
+		fmt.Fprintf(w, "| %s |", way(q))
+		for _, target := range r.Targets {
+			if c := r.Find(target, q); c != nil {
+				fmt.Fprintf(w, " %.0f (%.2f) |", c.Median(), c.Median()/limit)
+			} else {
+				fmt.Fprint(w, " |")
+			}
+		}
+		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "\n\n| case | ns an id | × limit |\n|---|--:|--:|\n")
-	limit := r.median(caseLimit)
-	for _, t := range r.Timings {
-		fmt.Fprintf(w, "| %s | %.0f | %.2f |\n", t.Name, t.Median(), t.Median()/limit)
+	fmt.Fprintf(w, "\nAsked one at a time, each lookup waits for the answer to the one before. Who has no call for many ids is asked for those of a batch one by one, without waiting. On 2 cores it is wall time by all ids.\n")
+	fmt.Fprintf(w, "\n| bytes an id, of %s with customer ids, but for the Go map | |\n|---|--:|\n", Count(r.Identifiers))
+	for _, s := range [...]struct {
+		name     string
+		sections []string
+	}{
+		{"filter", []string{"filter"}},
+		{"table", []string{"table"}},
+		{"hot records, with the bits that confirm", []string{"hot"}},
+		{"all that matchd reads in a lookup", hotSections},
+		{"identifiers and links, for listings", []string{"cold", "coldidx"}},
+		{"Go map and the same records", []string{goMapName}},
+	} {
+		fmt.Fprintf(w, "| %s | %.1f |\n", s.name, r.BytesAnID(s.sections...))
 	}
-	fmt.Fprintf(w, "\nFilter and table: %.2f bytes an id.\n", r.Index)
+	for _, s := range r.Skipped {
+		fmt.Fprintf(w, "\nSkipped: %s.\n", s)
+	}
 }
 
-func (r *LookupResult) median(name string) float64 {
-	for _, t := range r.Timings {
-		if t.Name == name {
-			return t.Median()
+// hotSections are those that a lookup reads.
+var hotSections = []string{"filter", "table", "hot"}
+
+// BytesAnID is the size of sections by the number of identifiers that they
+// hold.
+func (r *LookupResult) BytesAnID(sections ...string) float64 {
+	n, ids := 0, r.Identifiers
+	for _, s := range sections {
+		n += r.Sizes[s]
+		if s == goMapName {
+			ids = r.IDs
 		}
 	}
-	return 0
+	return float64(n) / float64(ids)
+}
+
+// DrawName describes a draw.
+func DrawName(d world.Draw) string {
+	name := fmt.Sprintf("%.0f %% hits", 100*d.Hits)
+	switch d.Hits {
+	case 1:
+		name = "hits"
+	case 0:
+		name = "misses"
+	}
+	if d.Zipf {
+		return name + ", Zipf"
+	}
+	return name + ", uniform"
+}
+
+// way describes how a question asks.
+func way(q ask.Question) string {
+	name := "one at a time"
+	if q.Batch > 1 {
+		name = fmt.Sprintf("batches of %d", q.Batch)
+	}
+	if q.Cores > 1 {
+		name += fmt.Sprintf(", %d cores", q.Cores)
+	}
+	return name
 }
 
 // Benchmark prints every round in the format of go test -bench, for benchstat.
 func (r *LookupResult) Benchmark(w io.Writer) {
 	fmt.Fprintf(w, "goos: %s\ngoarch: %s\ncpu: %s\n", runtime.GOOS, runtime.GOARCH, r.Machine.CPU)
-	for _, t := range r.Timings {
-		name := strings.ReplaceAll(t.Name, " ", "_")
-		for _, ns := range t.Rounds {
-			fmt.Fprintf(w, "BenchmarkLookup/ids=%d/%s-%d\t%d\t%.1f ns/op\n", r.IDs, name, r.Machine.Cores, r.Config.Probes, ns)
+	line := func(name string, n int, ns float64) {
+		fmt.Fprintf(w, "BenchmarkLookup/ids=%d/%s-%d\t%d\t%.1f ns/op\n", r.IDs, strings.ReplaceAll(name, " ", "_"), r.Machine.Cores, n, ns)
+	}
+	for _, ns := range r.Limit {
+		line("dependent read", r.Config.Probes, ns)
+	}
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		for _, ns := range c.Rounds {
+			line(c.Target+"/"+DrawName(c.Question.Draw)+"/"+way(c.Question), r.Config.Probes, ns)
 		}
 	}
+}
+
+// Count prints a number with commas.
+func Count(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

@@ -75,8 +75,6 @@ type Answer struct {
 	Asked int
 	// Reason is Matched, or why not.
 	Reason Reason
-	// Person is set for a match.
-	Person PersonID
 
 	fault    bool
 	known    bool // a granted profile can be reached, whatever its consent

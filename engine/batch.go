@@ -28,7 +28,6 @@ type Batch struct {
 	current snapshot.Record // the record that is being answered from
 	profile snapshot.Profile
 	paths   pathFinder
-	sink    uint64 // what was touched, for the compiler to keep the reads
 }
 
 // slot is one identifier on its way through the stages.

@@ -9,17 +9,16 @@ import (
 	"github.com/matchd/matchd/snapshot"
 )
 
-// decide makes the answer to an identifier of namespace ns that is identifier
-// at of the record r: the profiles that the client may see, that a path of
-// fresh links leads to, and whose consent holds.
-func (s *Session) decide(b *Batch, ns index.NamespaceID, r *snapshot.Record, at int) Answer {
-	before := b.mark()
-	a := Answer{Reason: Unknown, person: r.ID, from: len(b.profiles)}
+// decide makes a, which knows nothing yet, the answer to an identifier of
+// namespace ns that is identifier at of the current record: the profiles that
+// the client may see, that a path of fresh links leads to, and whose consent
+// holds.
+func (s *Session) decide(b *Batch, a *Answer, ns index.NamespaceID, at int) {
+	before, r, p := b.mark(), &b.current, &b.profile
 	tenants := s.access.asks[ns]
-	b.paths.reset(r, s.gen.Snapshot, s.oldest)
+	b.paths.reset(r, s.gen, s.oldest)
 	profiles := r.Profiles()
-	for ordinal := 0; profiles.Next(&b.profile); ordinal++ {
-		p := &b.profile
+	for ordinal := 0; profiles.Next(p); ordinal++ {
 		b.paths.work++
 		if !tenants.has(int(p.Tenant)) {
 			continue
@@ -39,18 +38,13 @@ func (s *Session) decide(b *Batch, ns index.NamespaceID, r *snapshot.Record, at 
 		a.Reason = Matched
 		b.append(p, path, ordinal, &s.access.tenants[p.Tenant])
 	}
+	a.to = len(b.profiles)
 	if profiles.Err() != nil || b.paths.damaged {
 		b.cut(before)
-		return Answer{Reason: Unknown, fault: true}
+		*a = Answer{Reason: Unknown, fault: true}
+	} else if !a.known {
+		*a = Answer{Reason: Unknown} // in nothing different from an absent one
 	}
-	if !a.known {
-		return Answer{Reason: Unknown} // in nothing different from an absent one
-	}
-	a.to = len(b.profiles)
-	if a.Matched() {
-		a.Person = shownID(s.access.persons, r.ID)
-	}
-	return a
 }
 
 // deny notes why a profile does not answer, unless another one does. Of two
@@ -153,7 +147,7 @@ func (b *Batch) merge(a Answer) Answer {
 		}
 		b.profiles = append(b.profiles, b.profiles[o.from:o.to]...)
 		if o.Matched() {
-			a.Reason, a.Person = Matched, o.Person
+			a.Reason = Matched
 		} else {
 			a.deny(privacy.Reason(o.Reason))
 		}

@@ -214,6 +214,9 @@ func (e *Engine) load(cur snapshot.Current) error {
 		secret: secret, hasher: snapshot.IdentifierHasher(secret), opened: e.opts.Now(),
 		maxAge: min(snap.LinkMaxAge, cmp.Or(e.opts.LinkMaxAge, math.MaxInt)),
 	}
+	// A profile asked for by its own customer id is as good as authenticated on
+	// the day that the snapshot speaks of.
+	g.self.Seen, _ = snapshot.DayOf(snap.AsOf)
 	e.open.Add(1)
 	g.pins = newPins(func() {
 		// Unmapping takes its time, and the last reader is somebody's request.

@@ -80,7 +80,7 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	x.Person = shownID(s.access.persons, f.record.ID).String()
 	x.Identifiers = f.record.Len()
 	var paths pathFinder
-	paths.reset(&f.record, s.gen.Snapshot, s.oldest)
+	paths.reset(&f.record, s.gen, s.oldest)
 	var p snapshot.Profile
 	for ps := f.record.Profiles(); ps.Next(&p); {
 		x.Profiles = append(x.Profiles, s.verdict(&paths, f.at, ns, &p))

@@ -92,7 +92,7 @@ func quickly(t *testing.T, e *engine.Engine, ids [][]byte, want []string) (lost 
 		for i := range b.Answers {
 			a := &b.Answers[i]
 			switch {
-			case a.Reason == engine.Unknown && a.Person == (engine.PersonID{}):
+			case a.Reason == engine.Unknown && s.Person(a) == (engine.PersonID{}):
 				lost++
 			case !a.Matched() || string(b.Customer(&b.Profiles(a)[0])) != want[i]:
 				t.Errorf("%q: %+v, want customer %q, or nothing", ids[i], a, want[i])

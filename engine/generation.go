@@ -16,6 +16,7 @@ type generation struct {
 	name    string
 	secret  index.Secret
 	hasher  index.Hasher
+	self    snapshot.Strength // of the path from an identifier to itself
 	opened  time.Time
 	maxAge  int // of links, in months
 	pins    *pins

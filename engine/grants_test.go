@@ -212,14 +212,21 @@ func TestPersonIDs(t *testing.T) {
 	}
 	e, store, at := open(t, p, clients...)
 	id := func(e *engine.Engine, client int, text string) engine.PersonID {
-		_, a := ask(t, e, clients[client], text)
+		s := begin(t, e, clients[client].Name)
+		defer s.End()
+		var b engine.Batch
+		if err := s.Match(&b, [][]byte{[]byte(text)}); err != nil {
+			t.Fatal(err)
+		}
+		a := &b.Answers[0]
 		if !a.Matched() {
 			t.Fatalf("%s is not matched for %s", text, clients[client].Name)
 		}
-		if a.Person == engine.PersonID(a.InternalID()) || a.Person == (engine.PersonID{}) {
-			t.Errorf("%s is shown the id %v", clients[client].Name, a.Person)
+		shown := s.Person(a)
+		if shown == engine.PersonID(a.InternalID()) || shown == (engine.PersonID{}) {
+			t.Errorf("%s is shown the id %v", clients[client].Name, shown)
 		}
-		return a.Person
+		return shown
 	}
 	const ann = "cookie.a:ann's"
 	ids := map[engine.PersonID]string{}

@@ -77,7 +77,7 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	}
 	out := Listing{Reason: Matched, Person: shownID(s.access.persons, f.record.ID)}
 	var paths pathFinder
-	paths.reset(&f.record, s.gen.Snapshot, s.oldest)
+	paths.reset(&f.record, s.gen, s.oldest)
 	links := s.strongestLinks(cold, &paths, hidden)
 	for i, id := range cold.Identifiers {
 		ns := int(id.Namespace)

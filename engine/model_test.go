@@ -273,7 +273,7 @@ func spaceOf(c engine.Client) string {
 // read turns an engine's answer into one that can be compared.
 func (p *persons) read(t testing.TB, s *engine.Session, b *engine.Batch, a *engine.Answer, c engine.Client, want int) answer {
 	t.Helper()
-	out := answer{Reason: a.Reason, Person: p.number(t, a.Person, c, want)}
+	out := answer{Reason: a.Reason, Person: p.number(t, s.Person(a), c, want)}
 	if a.Matched() != (a.Reason == engine.Matched) {
 		t.Errorf("Matched is %t for %s", a.Matched(), a.Reason)
 	}

@@ -35,15 +35,12 @@ type pathEdge struct {
 	snapshot.Strength
 }
 
-func (f *pathFinder) reset(r *snapshot.Record, s *snapshot.Snapshot, oldest snapshot.Day) {
-	f.r, f.s, f.oldest, f.damaged, f.start = r, s, oldest, false, -1
-	f.self.Seen, _ = snapshot.DayOf(s.AsOf)
+func (f *pathFinder) reset(r *snapshot.Record, g *generation, oldest snapshot.Day) {
+	f.r, f.s, f.self, f.oldest, f.damaged, f.start = r, g.Snapshot, g.self, oldest, false, -1
 }
 
 // strongest returns the weakest link of the strongest path from one place of
-// the record to another, and false where no path of fresh links is left. A
-// profile asked for by its own customer id is as good as authenticated on the
-// day that the snapshot speaks of.
+// the record to another, and false where no path of fresh links is left.
 func (f *pathFinder) strongest(from, to int) (snapshot.Strength, bool) {
 	if from == to {
 		return f.self, true

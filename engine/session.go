@@ -55,6 +55,15 @@ func (s *Session) Snapshot() string { return s.gen.name }
 // Tenant returns a tenant by its number in a [Profile].
 func (s *Session) Tenant(i uint16) snapshot.Tenant { return s.gen.Tenants[i] }
 
+// Person returns the id of the person that an answer of the session is about,
+// as the client sees it: zero where it is no match. It takes one keyed hash.
+func (s *Session) Person(a *Answer) (id PersonID) {
+	if a.Matched() {
+		id = shownID(s.access.persons, a.person)
+	}
+	return id
+}
+
 // Segment returns the code of a segment by its number.
 func (s *Session) Segment(i uint32) string { return s.gen.Segments[i].Code }
 
@@ -99,8 +108,13 @@ func (s *Session) oneByOne(b *Batch, ids [][]byte) {
 }
 
 // stages takes up to [stage] identifiers through the stages together. It
-// reports false where a mapped file was cut short under it.
+// reports false where a mapped file was cut short under it, which private
+// memory cannot be.
 func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
+	if s.gen.Private() {
+		s.run(b, ids)
+		return true
+	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -110,6 +124,14 @@ func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
 			ok = false
 		}
 	}()
+	s.run(b, ids)
+	return true
+}
+
+// run is the hot path: all identifiers go through one stage before the next
+// one begins, and each stage has the memory fetched that the next one reads. So
+// the reads of a batch overlap, with each other and with the computing.
+func (s *Session) run(b *Batch, ids [][]byte) {
 	slots := b.slots[:len(ids)]
 	if b.key == nil {
 		b.key = make([]byte, 0, index.MaxKey) // a text that is no identifier would not leave one
@@ -117,13 +139,22 @@ func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
 	for i := range slots {
 		b.key = s.hash(&slots[i], b.key, ids[i])
 	}
-	b.sink += s.filter(slots) + s.find(slots)
+	if len(slots) == 1 && slots[0].state == slotFound {
+		// Alone it has nothing to overlap with but itself: its line of the table
+		// is fetched beside that of the filter, needed or not.
+		s.gen.Table(slots[0].shard).Prefetch(slots[0].hash)
+	}
+	for i := range slots {
+		s.filter(&slots[i])
+	}
+	for i := range slots {
+		s.find(&slots[i])
+	}
 	for i := range slots {
 		if s.answer(b, &slots[i]); b.full() {
-			break // nobody will see these answers
+			return // nobody will see these answers
 		}
 	}
-	return true
 }
 
 // hash parses an identifier and hashes it, if the client may ask by it.
@@ -135,49 +166,31 @@ func (s *Session) hash(t *slot, key, id []byte) []byte {
 	}
 	h := s.gen.hasher.Sum(key)
 	*t = slot{hash: h, namespace: ns, shard: s.gen.Shard(h), state: slotFound}
+	s.gen.Filter(t.shard).Prefetch(h)
 	return key
 }
 
-// filter drops what is certainly absent. Like find, it first touches all lines
-// that it is about to read, in a loop that does nothing else, and returns what
-// it touched for the compiler's sake.
-func (s *Session) filter(slots []slot) (sink uint64) {
-	if len(slots) > 1 {
-		for i := range slots {
-			if t := &slots[i]; t.state == slotFound {
-				sink += s.gen.Filter(t.shard).Touch(t.hash)
-			}
-		}
+// filter drops what is certainly absent.
+func (s *Session) filter(t *slot) {
+	if t.state != slotFound {
+		return
 	}
-	for i := range slots {
-		if t := &slots[i]; t.state == slotFound && !s.gen.Filter(t.shard).MayContain(t.hash) {
-			t.state = slotAbsent
-		}
+	if !s.gen.Filter(t.shard).MayContain(t.hash) {
+		t.state = slotAbsent
+		return
 	}
-	return sink
+	s.gen.Table(t.shard).Prefetch(t.hash)
 }
 
-// find looks up the records of what is left, and touches them.
-func (s *Session) find(slots []slot) (sink uint64) {
-	if len(slots) > 1 {
-		for i := range slots {
-			if t := &slots[i]; t.state == slotFound {
-				sink += s.gen.Table(t.shard).Touch(t.hash)
-			}
-		}
+// find looks up where the record is.
+func (s *Session) find(t *slot) {
+	if t.state != slotFound {
+		return
 	}
-	for i := range slots {
-		if t := &slots[i]; t.state == slotFound {
-			t.cursor = s.gen.Table(t.shard).Seek(t.hash)
-			s.next(t)
-		}
+	t.cursor = s.gen.Table(t.shard).Seek(t.hash)
+	if s.next(t); t.state == slotFound {
+		s.gen.Prefetch(t.addr)
 	}
-	for i := range slots {
-		if t := &slots[i]; t.state == slotFound {
-			sink += uint64(s.gen.Touch(t.addr))
-		}
-	}
-	return sink
 }
 
 // next goes on to the next record that may hold the identifier.
@@ -198,7 +211,8 @@ func (s *Session) answer(b *Batch, t *slot) {
 			continue
 		}
 		if at := r.Find(t.hash); at >= 0 {
-			b.Answers = append(b.Answers, s.decide(b, t.namespace, r, at))
+			b.Answers = append(b.Answers, Answer{Reason: Unknown, person: r.ID, from: len(b.profiles), to: len(b.profiles)})
+			s.decide(b, &b.Answers[len(b.Answers)-1], t.namespace, at)
 			return
 		}
 	}

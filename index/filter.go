@@ -70,9 +70,9 @@ func (f *Filter) MayContain(h Hash) bool {
 	return f.bloom.TestLocations(at[:])
 }
 
-// Touch reads a word of the line that h chooses. A loop that does only this
-// for many hashes has their lines fetched from memory at once.
-func (f *Filter) Touch(h Hash) uint64 { return f.words[filterLine(h, f.lines)*wordsPerLine] }
+// Prefetch has the line that h chooses brought into the cache, and does not
+// wait for it.
+func (f *Filter) Prefetch(h Hash) { prefetch(&f.words[filterLine(h, f.lines)*wordsPerLine]) }
 
 // Size is the filter's size in bytes.
 func (f *Filter) Size() int { return int(f.lines) * LineSize }

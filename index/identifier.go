@@ -38,7 +38,7 @@ func (t *Namespaces) AppendKey(dst, text []byte) ([]byte, NamespaceID, error) {
 	if i < 0 {
 		return dst, 0, errNoColon
 	}
-	id, ok := t.byName[string(text[:i])]
+	id, ok := t.find(text[:i])
 	if !ok {
 		return dst, 0, errNamespace
 	}
@@ -55,7 +55,7 @@ func (t *Namespaces) AppendValueKey(dst []byte, id NamespaceID, value []byte) ([
 	if junk(value) {
 		return dst, errJunk
 	}
-	out := append(append(dst, n.Name...), ':')
+	out := append(dst, t.prefixes[id]...)
 	start := len(out)
 	switch n.Compare {
 	case UUID:
@@ -68,8 +68,8 @@ func (t *Namespaces) AppendValueKey(dst []byte, id NamespaceID, value []byte) ([
 		if n.Size != 0 && len(value) != 2*n.Size {
 			return dst, errHexSize
 		}
-		var err error
-		if out, err = hex.AppendDecode(out, value); err != nil {
+		var ok bool
+		if out, ok = appendHex(out, value); !ok {
 			return dst, errHex
 		}
 	default:
@@ -111,28 +111,6 @@ func (t *Namespaces) AppendText(dst []byte, id NamespaceID, value []byte) []byte
 
 // uuidGroups are the first bytes of the five groups of a UUID.
 var uuidGroups = [...]int{0, 4, 6, 8, 10}
-
-// parseUUID reads 32 hexadecimal digits, with the usual four dashes or none.
-func parseUUID(u *[16]byte, s []byte) bool {
-	var digits [32]byte
-	switch len(s) {
-	case 32:
-		copy(digits[:], s)
-	case 36:
-		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-			return false
-		}
-		copy(digits[:8], s[:8])
-		copy(digits[8:12], s[9:13])
-		copy(digits[12:16], s[14:18])
-		copy(digits[16:20], s[19:23])
-		copy(digits[20:], s[24:])
-	default:
-		return false
-	}
-	_, err := hex.Decode(u[:], digits[:])
-	return err == nil
-}
 
 // oneDigit reports whether all hexadecimal digits of b are the same one.
 func oneDigit(b []byte) bool {

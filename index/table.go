@@ -109,9 +109,10 @@ func (t *Table) Seek(h Hash) Cursor {
 	return Cursor{line: home, last: min(home+uint64(t.params.Displacement), t.lines-1)}
 }
 
-// Touch reads a word of the home line of h; see [Filter.Touch].
-func (t *Table) Touch(h Hash) uint64 {
-	return t.words[tableLine(h, t.params.ShardBits, t.params.Lines)*wordsPerLine]
+// Prefetch has the home line of h brought into the cache, and does not wait
+// for it.
+func (t *Table) Prefetch(h Hash) {
+	prefetch(&t.words[tableLine(h, t.params.ShardBits, t.params.Lines)*wordsPerLine])
 }
 
 // Next returns the address in the next entry that may be that of h, and

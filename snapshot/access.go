@@ -28,41 +28,72 @@ func (s *Snapshot) Place(addr uint64) (shard int, offset uint64) {
 // errRecord is a hot record that is not what was written.
 var errRecord = fmt.Errorf("%w: a hot record does not pass its check", ErrCorrupt)
 
-// Touch reads the first bytes of the record at addr, and of the line after, so
-// that a loop over many has them fetched from memory at once. The sum that it
-// returns means nothing.
-func (s *Snapshot) Touch(addr uint64) byte {
+// Prefetch has the record at addr brought into the cache, as far as most
+// records go, and does not wait for it.
+func (s *Snapshot) Prefetch(addr uint64) {
 	shard, at := s.Place(addr)
-	hot := s.hot[shard]
-	if n := uint64(len(hot)); n > index.LineSize && at < n-index.LineSize {
-		return hot[at] + hot[at+index.LineSize]
+	if hot := s.hot[shard]; at < uint64(len(hot)) {
+		index.Prefetch(&hot[at])
 	}
-	return 0
 }
 
-// Record copies the record at addr into buf, which it extends where it is too
-// short, and decodes the copy: what was checked is what is read, even while
-// somebody overwrites the file. It returns buf for the next call. The error
-// wraps [ErrCorrupt].
+// Private reports whether index and hot records lie in memory that nobody else
+// can change or take away, so that reading them cannot fault.
+func (s *Snapshot) Private() bool { return s.private }
+
+// Record decodes the record at addr. Served from private memory, which was
+// checked when it was filled, r lies there. Otherwise it lies in buf, which is
+// extended where it is too short and returned for the next call: the record is
+// copied and the copy checked, so that what was checked is what is read, even
+// while somebody overwrites the file. The error wraps [ErrCorrupt].
 func (s *Snapshot) Record(addr uint64, buf []byte, r *Record) ([]byte, error) {
+	if !s.private {
+		return s.checkedRecord(addr, buf, r)
+	}
+	packed, err := s.Packed(addr)
+	if err != nil {
+		return buf, err
+	}
+	return buf, s.Unpack(packed, r)
+}
+
+func (s *Snapshot) checkedRecord(addr uint64, buf []byte, r *Record) ([]byte, error) {
+	packed, err := s.Packed(addr)
+	if err != nil {
+		return buf, err
+	}
 	shard, at := s.Place(addr)
-	hot := s.hot[shard]
-	if uint64(len(hot)) < recordHead || at > uint64(len(hot))-recordHead {
-		return buf, errRecord
-	}
-	head := binary.LittleEndian.Uint64(hot[at:])
-	check, body := uint32(head), head>>32
-	if body > MaxRecord || body > uint64(len(hot))-at-recordHead {
-		return buf, errRecord
-	}
-	buf = append(binary.LittleEndian.AppendUint32(buf[:0], uint32(body)), hot[at+recordHead:at+recordHead+body]...)
+	check := binary.LittleEndian.Uint32(s.hot[shard][at:])
+	buf = append(binary.LittleEndian.AppendUint32(buf[:0], uint32(len(packed))), packed...)
 	if (place{s.ID, uint32(shard), at}).check(buf) != check {
 		return buf, errRecord
 	}
-	if err := r.parse(buf[4:], &s.layout); err != nil {
-		return buf, errRecord
+	return buf, s.Unpack(buf[4:], r)
+}
+
+// Packed returns the body of the record at addr as it lies in the snapshot,
+// unchecked: for tools that hold records elsewhere, and read them by
+// [Snapshot.Unpack]. The error wraps [ErrCorrupt].
+func (s *Snapshot) Packed(addr uint64) ([]byte, error) {
+	shard, at := s.Place(addr)
+	hot := s.hot[shard]
+	if uint64(len(hot)) < recordHead || at > uint64(len(hot))-recordHead {
+		return nil, errRecord
 	}
-	return buf, nil
+	size := uint64(binary.LittleEndian.Uint32(hot[at+4:]))
+	if size > MaxRecord || size > uint64(len(hot))-at-recordHead {
+		return nil, errRecord
+	}
+	return hot[at+recordHead:][:size:size], nil
+}
+
+// Unpack decodes what [Snapshot.Packed] returned; r lies in it. The error
+// wraps [ErrCorrupt].
+func (s *Snapshot) Unpack(packed []byte, r *Record) error {
+	if err := r.parse(packed, &s.layout); err != nil {
+		return errRecord
+	}
+	return nil
 }
 
 // ColdBlock names a cold block, as a key of a cache.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 var errShort = errors.New("it ends too early or a number is out of range")
@@ -19,8 +20,17 @@ func (c *cursor) fail() {
 	c.err = errShort
 }
 
-// uvarint reads a number of at most limit.
+// uvarint reads a number of at most limit. Most are below 128.
 func (c *cursor) uvarint(limit uint64) uint64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 && uint64(c.b[0]) <= limit {
+		v := c.b[0]
+		c.b = c.b[1:]
+		return uint64(v)
+	}
+	return c.longUvarint(limit)
+}
+
+func (c *cursor) longUvarint(limit uint64) uint64 {
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 || v > limit {
 		c.fail()
@@ -32,13 +42,8 @@ func (c *cursor) uvarint(limit uint64) uint64 {
 
 // varint reads a signed number.
 func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.b)
-	if n <= 0 {
-		c.fail()
-		return 0
-	}
-	c.b = c.b[n:]
-	return v
+	v := c.longUvarint(math.MaxUint64)
+	return int64(v>>1) ^ -int64(v&1) // zigzag
 }
 
 func (c *cursor) byte() byte {
@@ -59,17 +64,27 @@ func (c *cursor) bytes(n uint64) []byte {
 	return b
 }
 
-// bits reads width bits (at most 32) at bit offset at of b, low bits first.
-func bits(b []byte, at, width int) uint32 {
-	var v uint64
-	if i := at >> 3; i+8 <= len(b) {
-		v = binary.LittleEndian.Uint64(b[i:])
-	} else {
-		for k := len(b) - 1; k >= i; k-- {
-			v = v<<8 | uint64(b[k])
-		}
+// bitsAt returns the bits of b from bit offset at on, low bits first: 57 or
+// more, and zeros beyond the end.
+func bitsAt(b []byte, at int) uint64 {
+	i := at >> 3
+	if i+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[i:]) >> (at & 7)
 	}
-	return uint32(v >> (at & 7) & (1<<width - 1))
+	return lastBits(b, i) >> (at & 7)
+}
+
+// lastBits returns the fewer than eight bytes of b from i on.
+func lastBits(b []byte, i int) (v uint64) {
+	for k := len(b) - 1; k >= i; k-- {
+		v = v<<8 | uint64(b[k])
+	}
+	return v
+}
+
+// take returns the lowest bits of w and what is above them.
+func take(w uint64, width int) (v uint32, rest uint64) {
+	return uint32(w & (1<<width - 1)), w >> width
 }
 
 // packer appends fields of at most 32 bits each, low bits first.

@@ -20,7 +20,7 @@ func exercise(t testing.TB, s *Snapshot) {
 	var buf []byte
 	read := func(addr uint64) {
 		var err error
-		s.Touch(addr)
+		s.Prefetch(addr)
 		if buf, err = s.Record(addr, buf, &r); err != nil {
 			return
 		}

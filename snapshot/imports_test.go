@@ -30,6 +30,7 @@ var importRules = map[string][]string{
 	"engine/privacy":   {"index", "snapshot"},
 	"engine/openrtb":   {"index", "snapshot", "engine/privacy"},
 	"engine/server":    {"index", "snapshot", "engine", "engine/..."},
+	"bench/peers":      {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
 	"bench":            {"index", "snapshot", "snapshot/...", "engine", "engine/...", "bench/..."},
 	"cmd":              {"index", "snapshot", "snapshot/build/...", "snapshot/build", "engine", "engine/...", "bench/...", "cmd/..."},
 	"docs":             {},
@@ -37,6 +38,14 @@ var importRules = map[string][]string{
 
 // mayUseFasthttp are the packages that may import fasthttp.
 var mayUseFasthttp = []string{"engine/server", "bench"}
+
+// peers is a module of its own, so that what only it uses is linked into
+// nothing else: no other package may import these, nor it.
+const peers = "bench/peers"
+
+var ofPeers = []string{
+	"github.com/cockroachdb/pebble", "github.com/dgraph-io/badger", "go.etcd.io/bbolt", module + peers,
+}
 
 // within reports whether a package is prefix, or lies below it.
 func within(pkg, prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") }
@@ -111,11 +120,18 @@ func imports(t *testing.T, f func(file, pkg, imported string)) map[string]int {
 // Dependencies go one way: see the table of packages in the README.
 func TestImports(t *testing.T) {
 	inside, fasthttp := 0, 0
+	stores := map[string]bool{}
 	files := imports(t, func(file, pkg, imported string) {
 		if imported == "github.com/valyala/fasthttp" || strings.HasPrefix(imported, "github.com/valyala/fasthttp/") {
 			fasthttp++
 			if !slices.ContainsFunc(mayUseFasthttp, func(p string) bool { return within(pkg, p) }) {
 				t.Errorf("%s imports fasthttp, which only %q may", file, mayUseFasthttp)
+			}
+		}
+		if i := slices.IndexFunc(ofPeers, func(p string) bool { return within(imported, p) }); i >= 0 {
+			stores[ofPeers[i]] = true
+			if pkg != peers {
+				t.Errorf("%s imports %s, which only %s may", file, imported, peers)
 			}
 		}
 		imported, ok := strings.CutPrefix(imported, module)
@@ -134,6 +150,9 @@ func TestImports(t *testing.T) {
 		if files[pkg] == 0 {
 			t.Errorf("no file of package %s was found", pkg)
 		}
+	}
+	if want := len(ofPeers) - 1; len(stores) != want { // all but itself
+		t.Errorf("%s imports %d stores, not %d: the list of them is wrong", peers, len(stores), want)
 	}
 	if inside < 50 || fasthttp == 0 {
 		t.Errorf("%d imports within the project, %d of fasthttp: too few to be all", inside, fasthttp)

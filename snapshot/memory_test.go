@@ -225,7 +225,7 @@ func TestAnyAddressIsSafe(t *testing.T) {
 	}
 	var r Record
 	for _, addr := range addrs {
-		s.Touch(addr)
+		s.Prefetch(addr)
 		if _, err := s.Record(addr, nil, &r); err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("address %#x: %v", addr, err)
 		}

@@ -177,14 +177,12 @@ func (r *Record) parse(body []byte, l *layout) error {
 	pb := parentBits(nodes)
 	nodeWidth := pb + l.namespaceBits + methodBits + l.ageBits + l.sourceBits
 	spareWidth := 2*pb + methodBits + l.ageBits
-	*r = Record{
-		ID: PersonID(id), Born: born,
-		layout: l, nodes: nodes, spares: spares, profiles: profiles, parentBits: pb, cold: cold,
-		confirms:  c.bytes(uint64(nodes) * index.ConfirmSize),
-		nodeBits:  c.bytes((uint64(nodes)*uint64(nodeWidth) + 7) / 8),
-		spareBits: c.bytes((uint64(spares)*uint64(spareWidth) + 7) / 8),
-		rest:      c.b,
-	}
+	r.ID, r.Born = PersonID(id), born
+	r.layout, r.nodes, r.spares, r.profiles, r.parentBits, r.cold = l, nodes, spares, profiles, pb, cold
+	r.confirms = c.bytes(uint64(nodes) * index.ConfirmSize)
+	r.nodeBits = c.bytes((uint64(nodes)*uint64(nodeWidth) + 7) / 8)
+	r.spareBits = c.bytes((uint64(spares)*uint64(spareWidth) + 7) / 8)
+	r.rest = c.b
 	return c.err
 }
 
@@ -209,17 +207,18 @@ type RecordNode struct {
 func (r *Record) Node(i int) RecordNode {
 	l := r.layout
 	at := i * (r.parentBits + l.namespaceBits + methodBits + l.ageBits + l.sourceBits)
-	take := func(width int) uint32 {
-		v := bits(r.nodeBits, at, width)
-		at += width
-		return v
-	}
+	// Two words, since all fields together may be longer than one.
+	parent, w := take(bitsAt(r.nodeBits, at), r.parentBits)
+	namespace, _ := take(w, l.namespaceBits)
+	method, w := take(bitsAt(r.nodeBits, at+r.parentBits+l.namespaceBits), methodBits)
+	age, w := take(w, l.ageBits)
+	source, _ := take(w, l.sourceBits)
 	return RecordNode{
-		Parent:    int(take(r.parentBits)),
-		Namespace: index.NamespaceID(take(l.namespaceBits)),
-		Method:    Method(take(methodBits)),
-		Seen:      l.newest - Day(take(l.ageBits)),
-		Source:    uint16(take(l.sourceBits)),
+		Parent:    int(parent),
+		Namespace: index.NamespaceID(namespace),
+		Method:    Method(method),
+		Seen:      l.newest - Day(age),
+		Source:    uint16(source),
 	}
 }
 
@@ -230,14 +229,11 @@ func (r *Record) Spares() int { return r.spares }
 func (r *Record) Spare(i int) Spare {
 	l := r.layout
 	at := i * (2*r.parentBits + methodBits + l.ageBits)
-	a := bits(r.spareBits, at, r.parentBits)
-	b := bits(r.spareBits, at+r.parentBits, r.parentBits)
-	at += 2 * r.parentBits
-	return Spare{
-		A: a, B: b,
-		Method: Method(bits(r.spareBits, at, methodBits)),
-		Seen:   l.newest - Day(bits(r.spareBits, at+methodBits, l.ageBits)),
-	}
+	a, w := take(bitsAt(r.spareBits, at), r.parentBits)
+	b, _ := take(w, r.parentBits)
+	method, w := take(bitsAt(r.spareBits, at+2*r.parentBits), methodBits)
+	age, _ := take(w, l.ageBits)
+	return Spare{A: a, B: b, Method: Method(method), Seen: l.newest - Day(age)}
 }
 
 // Profiles returns a reader of the profiles, in the order of their answers.

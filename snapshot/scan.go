@@ -115,7 +115,7 @@ func (c *scan) next() (bool, error) {
 
 func (c *scan) read() (err error) {
 	r := &c.record
-	if c.buf, err = c.s.Record(c.addr, c.buf, r); err != nil {
+	if c.buf, err = c.s.checkedRecord(c.addr, c.buf, r); err != nil {
 		return err
 	}
 	if b := c.s.ColdBlockOf(c.addr, r); b != c.block {

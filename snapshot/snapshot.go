@@ -47,6 +47,7 @@ type Snapshot struct {
 	indexBits  int
 	recordBits int
 	tracers    []bool
+	private    bool // index and hot records lie in memory that nobody else can change
 }
 
 // Open maps the snapshot in dir and checks every byte of it against its
@@ -77,7 +78,7 @@ func open(hash HexBytes, m Memory, keyID string, openFile func(name string) (*fi
 	if m != Map && m != Copy && m != Once {
 		return nil, fmt.Errorf("memory %q is none of %q, %q and %q", m, Map, Copy, Once)
 	}
-	s := &Snapshot{}
+	s := &Snapshot{private: m == Copy}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

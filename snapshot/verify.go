@@ -145,8 +145,6 @@ type shardVerifier struct {
 	last  PersonID
 	sums  []uint64 // by index shard
 	asked []index.Hash
-	// touched means nothing: it keeps the reads that it is a sum of.
-	touched uint64
 }
 
 // askAtOnce is how many identifiers the filters are asked for together, so
@@ -182,7 +180,7 @@ func (v *shardVerifier) person(p *Person) error {
 // filters checks that the filters let pass what was gathered.
 func (v *shardVerifier) filters() error {
 	for _, h := range v.asked {
-		v.touched += v.s.filters[v.s.Shard(h)].Touch(h)
+		v.s.filters[v.s.Shard(h)].Prefetch(h)
 	}
 	for _, h := range v.asked {
 		if shard := v.s.Shard(h); !v.s.filters[shard].MayContain(h) {

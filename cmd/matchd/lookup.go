@@ -134,7 +134,7 @@ type shownProfile struct {
 func printAnswer(out io.Writer, o lookupOptions, s *engine.Session, b *engine.Batch, a *engine.Answer, id string) error {
 	shown := shownAnswer{ID: id, Status: "none", Reason: string(a.Reason), Snapshot: s.Snapshot()}
 	if a.Matched() {
-		shown.Status, shown.Reason, shown.Person = "matched", "", a.Person.String()
+		shown.Status, shown.Reason, shown.Person = "matched", "", s.Person(a).String()
 	}
 	for i := range b.Profiles(a) {
 		shown.Profiles = append(shown.Profiles, showProfile(s, b, &b.Profiles(a)[i]))

@@ -79,7 +79,8 @@ func (q *request) appendResult(dst []byte, a *engine.Answer, id []byte) []byte {
 		return appendNone(dst, a.Reason)
 	}
 	dst = append(dst, `"status":"matched","person":"`...)
-	dst = hex.AppendEncode(dst, a.Person[:])
+	person := q.session.Person(a)
+	dst = hex.AppendEncode(dst, person[:])
 	dst = append(dst, `","profiles":[`...)
 	profiles := q.batch.Profiles(a)
 	for i := range profiles {

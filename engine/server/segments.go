@@ -45,7 +45,7 @@ func (s *Server) segments(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if asked.hasExperiment {
 		// Asked for where nobody matched, too: a wrong experiment is an error
 		// for every visitor.
-		if bucket, err = engine.Bucket(a.Person, borrow(asked.experiment), asked.buckets); err != nil {
+		if bucket, err = engine.Bucket(q.session.Person(&a), borrow(asked.experiment), asked.buckets); err != nil {
 			return badRequest("%v", err)
 		}
 	}

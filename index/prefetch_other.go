@@ -1,0 +1,8 @@
+//go:build !amd64 && !arm64
+
+package index
+
+func prefetch(*uint64) {}
+
+// Prefetch does nothing here.
+func Prefetch(*byte) {}
