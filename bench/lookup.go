@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/matchd/matchd/bench/ask"
@@ -29,6 +30,9 @@ type LookupConfig struct {
 	PeerIDs int
 	// LimitBytes is the memory over which the limit is measured.
 	LimitBytes int
+	// Store, if not empty, is the folder of a store that has the snapshot of
+	// the world of IDs and Seed already.
+	Store string
 	// Dir is where the data is built, in a folder of its own; empty is the
 	// system's place for temporary files.
 	Dir string
@@ -141,8 +145,14 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	w := &world.World{IDs: c.IDs, Seed: c.Seed}
-	c.Log("building a snapshot of %d ids", c.IDs)
-	store, err := w.Publish(ctx, dir)
+	if c.Store == "" {
+		c.Log("building a snapshot of %d ids", c.IDs)
+		c.Store = filepath.Join(dir, "store")
+		if _, err := w.Publish(ctx, c.Store); err != nil {
+			return nil, err
+		}
+	}
+	store, err := snapshot.OpenStore(c.Store)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (c LookupConfig) startPeers(ctx context.Context, w *world.World, dir string
 		}
 		c.Log("loading %s", name)
 		p, err := peer.Start(ctx, peer.Config{
-			Program: c.Peers, Peer: name, Store: dir, Dir: filepath.Join(dir, name), IDs: w.IDs, Seed: w.Seed, Log: c.Log,
+			Program: c.Peers, Peer: name, Store: c.Store, Dir: filepath.Join(dir, name), IDs: w.IDs, Seed: w.Seed, Log: c.Log,
 		})
 		if err != nil {
 			return list, fmt.Errorf("%s: %w", name, err)

@@ -21,16 +21,27 @@ type file struct {
 	end    int64    // where sections end
 	root   [32]byte
 
-	data   []byte // the whole file
-	mapped bool   // data is to be unmapped
+	data   []byte      // the whole file
+	mapped bool        // data is to be unmapped
+	path   string      // that data is mapped from
+	info   os.FileInfo // of what is mapped
 	// once is after how many bytes of a walk through data their pages are given
 	// back; see [Once]. 0 keeps them.
 	once int64
-	// copied is a checked copy of whole chunks of data, from copyStart on, in
-	// anonymous memory; nil where there is none.
-	copied    []byte
-	copyStart int64
+	// hot is where lookups read.
+	hot span
+	// copied is a checked copy of hot in the snapshot's arena; nil where there
+	// is none.
+	copied []byte
 }
+
+// span is a part of a file, from an offset up to another.
+type span struct{ from, to int64 }
+
+// holds reports whether it has all of another.
+func (s span) holds(o span) bool { return s.from <= o.from && o.to <= s.to }
+
+func (s span) len() int64 { return s.to - s.from }
 
 // openFile maps a file and parses its tail. It does not check the chunks.
 func openFile(dir, name string) (*file, error) {
@@ -58,7 +69,7 @@ func openFile(dir, name string) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(err, unmap(data))
 	}
-	c.mapped = true
+	c.mapped, c.path, c.info = true, f.Name(), info
 	return c, nil
 }
 
@@ -115,6 +126,7 @@ func (f *file) parseTOC(toc []byte, sections int) error {
 	if next != f.end {
 		return corrupt(f.name, "toc", f.end, "sections end at %d, not at %d", next, f.end)
 	}
+	f.sums = make([]uint64, 0, len(toc)/8)
 	for ; len(toc) > 0; toc = toc[8:] {
 		f.sums = append(f.sums, binary.LittleEndian.Uint64(toc))
 	}
@@ -125,26 +137,6 @@ func (f *file) parseTOC(toc []byte, sections int) error {
 func (f *file) chunk(i int) (from, to int64) {
 	from = int64(i) * ChunkSize
 	return from, min(from+ChunkSize, f.end)
-}
-
-// check compares every chunk with its checksum, as far as it has not been
-// copied, and looks that the padding is zero.
-func (f *file) check() error {
-	return Guard(func() error {
-		walk := f.walk(0)
-		defer walk.end(f.end)
-		for i, sum := range f.sums {
-			from, to := f.chunk(i)
-			walk.reached(from)
-			if from >= f.copyStart && to <= f.copyStart+int64(len(f.copied)) {
-				continue
-			}
-			if xxh3.Hash(f.data[from:to]) != sum {
-				return f.badChunk(i)
-			}
-		}
-		return f.checkPadding()
-	})
 }
 
 func (f *file) badChunk(i int) error {
@@ -178,40 +170,18 @@ func (f *file) checkPadding() error {
 	return nil
 }
 
-// copySections copies the chunks from one section to another into anonymous
-// memory and checks the copy, so that what is served later is what was
-// checked.
-func (f *file) copySections(from, to string) error {
-	a, err := f.find(from)
+// setHot says which sections lookups read: from one to another.
+func (f *file) setHot(first, last string) error {
+	a, err := f.find(first)
 	if err != nil {
 		return err
 	}
-	b, err := f.find(to)
+	b, err := f.find(last)
 	if err != nil {
 		return err
 	}
-	if a.offset >= b.offset+b.length {
-		return nil
-	}
-	first, last := int(a.offset/ChunkSize), int((b.offset+b.length-1)/ChunkSize)
-	start, _ := f.chunk(first)
-	_, end := f.chunk(last)
-	copied, err := anonymous(int(end - start))
-	if err != nil {
-		return fmt.Errorf("memory for a copy of %s: %w", f.name, err)
-	}
-	f.copied, f.copyStart = copied, start
-	return Guard(func() error {
-		for i := first; i <= last; i++ {
-			from, to := f.chunk(i)
-			part := copied[from-start : to-start]
-			copy(part, f.data[from:to])
-			if xxh3.Hash(part) != f.sums[i] {
-				return f.badChunk(i)
-			}
-		}
-		return seal(copied)
-	})
+	f.hot = span{a.offset, max(a.offset, b.offset+b.length)}
+	return nil
 }
 
 func (f *file) find(tag string) (tocEntry, error) {
@@ -230,8 +200,8 @@ func (f *file) section(tag string) ([]byte, error) {
 		return nil, err
 	}
 	from, to := e.offset, e.offset+e.length
-	if from >= f.copyStart && to <= f.copyStart+int64(len(f.copied)) {
-		from, to = from-f.copyStart, to-f.copyStart
+	if f.copied != nil && f.hot.holds(span{from, to}) {
+		from, to = from-f.hot.from, to-f.hot.from
 		return f.copied[from:to:to], nil
 	}
 	return f.data[from:to:to], nil
@@ -266,14 +236,11 @@ func (w *walk) end(at int64) {
 	}
 }
 
-// close gives the memory back.
-func (f *file) close() error {
+// close gives the mapping back.
+func (f *file) close(p *pace) error {
 	var err error
-	if f.copied != nil {
-		err = unmap(f.copied)
-	}
 	if f.mapped {
-		err = errors.Join(err, unmap(f.data))
+		err = unmapSlowly(f.data, p)
 	}
 	f.data, f.copied = nil, nil
 	return err

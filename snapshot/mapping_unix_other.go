@@ -3,3 +3,5 @@
 package snapshot
 
 func adviseHuge([]byte) {}
+
+func populate([]byte) {}

@@ -164,26 +164,29 @@ type Record struct {
 // parse decodes a body whose check was right. What it accepts can be read
 // without further errors but for profiles, which a ProfileReader decodes.
 func (r *Record) parse(body []byte, l *layout) error {
-	c := cursor{b: body}
-	id := c.bytes(16)
-	born := c.varint()
-	nodes := int(c.uvarint(MaxRecord))
-	spares := int(c.uvarint(MaxRecord))
-	profiles := int(c.uvarint(MaxRecord))
-	cold := coldRef{uint32(c.uvarint(math.MaxUint32)), uint32(c.uvarint(math.MaxUint32))}
-	if c.err != nil || nodes == 0 {
+	id, at := part(body, 0, uint64(len(r.ID)))
+	born, at := number(body, at)
+	nodes, at := number(body, at)
+	spares, at := number(body, at)
+	profiles, at := number(body, at)
+	block, at := number(body, at)
+	offset, at := number(body, at)
+	if at > len(body) || nodes == 0 || max(nodes, spares, profiles) > MaxRecord || max(block, offset) > math.MaxUint32 {
 		return errShort
 	}
-	pb := parentBits(nodes)
-	nodeWidth := pb + l.namespaceBits + methodBits + l.ageBits + l.sourceBits
-	spareWidth := 2*pb + methodBits + l.ageBits
-	r.ID, r.Born = PersonID(id), born
-	r.layout, r.nodes, r.spares, r.profiles, r.parentBits, r.cold = l, nodes, spares, profiles, pb, cold
-	r.confirms = c.bytes(uint64(nodes) * index.ConfirmSize)
-	r.nodeBits = c.bytes((uint64(nodes)*uint64(nodeWidth) + 7) / 8)
-	r.spareBits = c.bytes((uint64(spares)*uint64(spareWidth) + 7) / 8)
-	r.rest = c.b
-	return c.err
+	r.ID, r.Born, r.cold = PersonID(id), unzigzag(born), coldRef{uint32(block), uint32(offset)}
+	r.layout, r.nodes, r.spares, r.profiles = l, int(nodes), int(spares), int(profiles)
+	r.parentBits = parentBits(r.nodes)
+	nodeWidth := r.parentBits + l.namespaceBits + methodBits + l.ageBits + l.sourceBits
+	spareWidth := 2*r.parentBits + methodBits + l.ageBits
+	r.confirms, at = part(body, at, nodes*index.ConfirmSize)
+	r.nodeBits, at = part(body, at, (nodes*uint64(nodeWidth)+7)/8)
+	r.spareBits, at = part(body, at, (spares*uint64(spareWidth)+7)/8)
+	if at > len(body) {
+		return errShort
+	}
+	r.rest = body[at:]
+	return nil
 }
 
 // Len is the number of identifiers.
@@ -238,12 +241,13 @@ func (r *Record) Spare(i int) Spare {
 
 // Profiles returns a reader of the profiles, in the order of their answers.
 func (r *Record) Profiles() ProfileReader {
-	return ProfileReader{c: cursor{b: r.rest}, left: r.profiles, nodes: r.nodes, layout: r.layout}
+	return ProfileReader{b: r.rest, left: r.profiles, nodes: r.nodes, layout: r.layout}
 }
 
 // ProfileReader decodes the profiles of a record one after the other.
 type ProfileReader struct {
-	c      cursor
+	b      []byte
+	at     int // in b, of the next profile; or beyond
 	left   int
 	nodes  int
 	layout *layout
@@ -252,40 +256,64 @@ type ProfileReader struct {
 // Next decodes the next profile into p, whose Segments it reuses. It returns
 // false at the end and at an error, which Err tells.
 func (r *ProfileReader) Next(p *Profile) bool {
-	if r.left == 0 || r.c.err != nil {
+	if r.left == 0 {
 		return false
 	}
 	r.left--
-	flags := r.c.byte()
-	p.Kind = Kind(flags & flagProspect)
-	p.Consent = ConsentState{Purposes: Purposes(flags / flagUse & byte(allPurposes))}
-	tenant := r.c.uvarint(math.MaxUint16)
-	p.Tenant = uint16(tenant)
-	p.Node = uint32(r.c.uvarint(uint64(r.nodes - 1)))
-	if tenant >= uint64(r.layout.tenants) {
-		r.c.fail()
+	if r.at = r.profile(p, r.at); r.at > len(r.b) {
+		r.left = 0
+		return false
 	}
+	return true
+}
+
+// profile decodes the profile at a place and returns the place after it.
+func (r *ProfileReader) profile(p *Profile, at int) int {
+	b := r.b
+	if at >= len(b) {
+		return beyond
+	}
+	flags := b[at]
+	tenant, at := number(b, at+1)
+	node, at := number(b, at)
+	p.Kind, p.Tenant, p.Node = Kind(flags&flagProspect), uint16(tenant), uint32(node)
+	p.Consent = ConsentState{Purposes: Purposes(flags / flagUse & byte(allPurposes))}
+	var v uint64
 	if flags&flagAt != 0 {
-		p.Consent.At = r.c.varint()
+		v, at = number(b, at)
+		p.Consent.At = unzigzag(v)
 	}
 	if flags&flagExpires != 0 {
-		p.Consent.Expires = r.c.varint()
+		v, at = number(b, at)
+		p.Consent.Expires = unzigzag(v)
 	}
-	p.Customer = r.c.bytes(r.c.uvarint(index.MaxValue))
-	n := r.c.uvarint(uint64(r.layout.segments))
+	v, at = number(b, at)
+	if tenant >= uint64(r.layout.tenants) || node >= uint64(r.nodes) || v > index.MaxValue {
+		return beyond
+	}
+	p.Customer, at = part(b, at, v)
+	n, at := number(b, at)
+	segments := uint64(r.layout.segments)
+	if n > segments {
+		return beyond
+	}
 	p.Segments = p.Segments[:0]
 	next := uint64(0)
 	for range n {
-		next += r.c.uvarint(uint64(r.layout.segments))
-		if next >= uint64(r.layout.segments) {
-			r.c.fail()
-			break
+		v, at = number(b, at)
+		if next += v; v > segments || next >= segments || at > len(b) {
+			return beyond
 		}
 		p.Segments = append(p.Segments, uint32(next))
 		next++
 	}
-	return r.c.err == nil
+	return at
 }
 
 // Err is the error that ended the reading early, or nil.
-func (r *ProfileReader) Err() error { return r.c.err }
+func (r *ProfileReader) Err() error {
+	if r.at > len(r.b) {
+		return errShort
+	}
+	return nil
+}

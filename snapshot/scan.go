@@ -184,7 +184,7 @@ func (c *scan) readProfiles() error {
 		n++
 	}
 	p.Profiles = all[:n]
-	if ps.Err() == nil && len(ps.c.b) > 0 {
+	if ps.Err() == nil && ps.at < len(ps.b) {
 		return errors.New("bytes after its last profile")
 	}
 	return ps.Err()

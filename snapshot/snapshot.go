@@ -6,9 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/matchd/matchd/index"
 )
@@ -17,10 +14,12 @@ import (
 type Memory string
 
 const (
-	// Map serves the mapped files: the kernel's cache is the only copy.
+	// Map serves the mapped files: the kernel's cache is the only copy. All
+	// that lookups read is mapped when they begin.
 	Map Memory = "map"
-	// Copy serves index and hot records from a copy in anonymous memory that
-	// was checked after it was copied; cold blocks stay mapped.
+	// Copy serves index and hot records from a copy in anonymous memory, in
+	// pages of 2 MiB where there are such, that was checked after it was
+	// copied; cold blocks stay mapped.
 	Copy Memory = "copy"
 	// Once maps the files too, and lets go of their pages as they have been
 	// checked, verified or iterated over: for a tool that goes through a
@@ -40,6 +39,7 @@ type Snapshot struct {
 	layout     layout
 	manifest   *file
 	files      []*file // as in Manifest.Files
+	arena      []byte  // what of them was copied
 	filters    []*index.Filter
 	tables     []*index.Table
 	hot        [][]byte
@@ -51,7 +51,9 @@ type Snapshot struct {
 }
 
 // Open maps the snapshot in dir and checks every byte of it against its
-// checksums. hash, if not nil, is the SHA-256 that the manifest must have.
+// checksums. hash, if not nil, is the SHA-256 that the manifest must have. It
+// works on all cores, in pieces of some 50 microseconds, and lets all others
+// run between them, so that a process may serve while it opens.
 // Errors wrap [ErrCorrupt], [ErrVersion] or those of the file system.
 func Open(dir string, hash HexBytes, m Memory) (*Snapshot, error) {
 	return openDir(dir, hash, m, "")
@@ -96,7 +98,9 @@ func open(hash HexBytes, m Memory, keyID string, openFile func(name string) (*fi
 	if err := s.openFiles(m, openFile); err != nil {
 		return nil, err
 	}
-	if err := Guard(s.view); err != nil {
+	p := pace{}
+	defer p.end()
+	if err := Guard(func() error { return s.view(&p) }); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -107,7 +111,9 @@ func (s *Snapshot) openManifest(hash HexBytes) error {
 	if f.header.kind != kindManifest || f.header.shards != 1 || f.header.shard != 0 {
 		return corrupt(f.name, "header", 0, "it is no manifest")
 	}
-	if err := f.check(); err != nil {
+	w := worker{}
+	defer w.end()
+	if err := w.check(f); err != nil {
 		return err
 	}
 	return Guard(func() (err error) {
@@ -121,56 +127,8 @@ func (s *Snapshot) openManifest(hash HexBytes) error {
 	})
 }
 
-// openFiles opens and checks all files but the manifest, on all cores.
-func (s *Snapshot) openFiles(m Memory, openFile func(name string) (*file, error)) error {
-	if len(s.Files) != s.IndexShards+s.RecordShards {
-		return corrupt(manifestName, sectionMeta, -1, "it names %d files for %d shards", len(s.Files), s.IndexShards+s.RecordShards)
-	}
-	s.files = make([]*file, len(s.Files))
-	g := errgroup.Group{}
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range s.Files {
-		g.Go(func() error { return s.openOne(i, m, openFile) })
-	}
-	return g.Wait()
-}
-
-func (s *Snapshot) openOne(i int, m Memory, openFile func(name string) (*file, error)) error {
-	want := s.manifest.header
-	want.kind, want.shard, want.shards = kindIndex, uint32(i), uint32(s.IndexShards)
-	name, hot := indexName(i), []string{sectionFilter, sectionTable}
-	if i >= s.IndexShards {
-		want.kind, want.shard, want.shards = kindRecords, uint32(i-s.IndexShards), uint32(s.RecordShards)
-		name, hot = recordName(i-s.IndexShards), []string{sectionHot}
-	}
-	info := s.Files[i]
-	if info.Name != name {
-		return corrupt(manifestName, sectionMeta, -1, "file %d is named %q, not %q", i, info.Name, name)
-	}
-	f, err := openFile(name)
-	if err != nil {
-		return err
-	}
-	s.files[i] = f
-	if f.header != want {
-		return corrupt(name, "header", 0, "it belongs to another snapshot or place")
-	}
-	if int64(len(f.data)) != info.Size || !bytes.Equal(f.root[:], info.Root) {
-		return corrupt(name, "toc", f.end, "it is not the file that the manifest names")
-	}
-	if m == Once {
-		f.once = onceStep
-	}
-	if m == Copy {
-		if err := f.copySections(hot[0], hot[len(hot)-1]); err != nil {
-			return err
-		}
-	}
-	return f.check()
-}
-
 // view lays the parts over the sections.
-func (s *Snapshot) view() error {
+func (s *Snapshot) view(p *pace) error {
 	s.layout = newLayout(s.Meta, s.Dictionaries)
 	s.indexBits, s.recordBits = log2(s.IndexShards), log2(s.RecordShards)
 	for _, n := range s.Namespaces.All() {
@@ -182,6 +140,7 @@ func (s *Snapshot) view() error {
 			return err
 		}
 		s.filters, s.tables = append(s.filters, filter), append(s.tables, table)
+		p.step()
 	}
 	for _, f := range s.files[s.IndexShards:] {
 		hot, err := f.section(sectionHot)
@@ -193,6 +152,7 @@ func (s *Snapshot) view() error {
 			return err
 		}
 		s.hot, s.cold = append(s.hot, hot), append(s.cold, cold)
+		p.step()
 	}
 	return nil
 }
@@ -247,18 +207,23 @@ func viewIndex(f *file, shardBits int) (*index.Filter, *index.Table, error) {
 	return filter, table, nil
 }
 
-// Close gives all memory back. No reader may be left.
+// Close gives all memory back, in pieces as [Open] works. No reader may be left.
 func (s *Snapshot) Close() error {
 	var err error
+	var p pace
+	defer p.end()
 	for _, f := range append(s.files, s.manifest) {
 		if f != nil {
-			err = errors.Join(err, f.close())
+			err = errors.Join(err, f.close(&p))
 		}
+	}
+	if s.arena != nil {
+		err = errors.Join(err, unmapSlowly(s.arena, &p))
 	}
 	for _, c := range s.cold {
 		c.dec.Close()
 	}
-	s.files, s.manifest, s.cold, s.hot, s.filters, s.tables = nil, nil, nil, nil, nil, nil
+	s.files, s.manifest, s.cold, s.hot, s.filters, s.tables, s.arena = nil, nil, nil, nil, nil, nil, nil
 	return err
 }
 

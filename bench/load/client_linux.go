@@ -21,7 +21,7 @@ type client struct {
 	start   time.Time
 	checked time.Duration // when the limits were last looked at
 	sent    int           // requests
-	blocked time.Duration // when a request that was due last found no connection free
+	blocked time.Duration // until when no connection was free
 	result  Result
 }
 
@@ -30,18 +30,15 @@ func (c Config) run(ctx context.Context, p plan) (r Result, err error) {
 	c.Pipeline = max(c.Pipeline, 1)
 	done := make(chan struct{})
 	go func() {
-		defer close(done)
-		if c.CPU < 0 {
-			r, err = c.measure(ctx, p)
-			return
-		}
-		unpin, e := pin(c.CPU)
-		if e != nil {
-			err = e
-			return
+		defer close(done) // after what else is deferred
+		if c.CPU >= 0 {
+			var unpin func() error
+			if unpin, err = pin(c.CPU); err != nil {
+				return
+			}
+			defer func() { err = errors.Join(err, unpin()) }()
 		}
 		r, err = c.measure(ctx, p)
-		err = errors.Join(err, unpin())
 	}()
 	<-done
 	if err != nil {
@@ -118,12 +115,8 @@ func (l *client) limits(ctx context.Context, now time.Duration) error {
 
 // send sends what is due on connections that are free.
 func (l *client) send(now time.Duration) error {
-	for !l.done(l.sent, now) {
+	for !l.free.empty() && !l.done(l.sent, now) {
 		if l.open && l.due(l.sent) > now {
-			return nil
-		}
-		if l.free.empty() {
-			l.blocked = now
 			return nil
 		}
 		c := &l.conns[l.free.pop()]
@@ -190,6 +183,9 @@ func (l *client) answers(c *conn, now time.Duration) error {
 		}
 		c.first++
 		if c.owed--; c.owed == 0 {
+			if l.free.empty() {
+				l.blocked = now
+			}
 			l.free.push(int(c.index))
 		}
 	}

@@ -94,7 +94,7 @@ func run(t *testing.T, c Config, rate float64, d time.Duration) Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int(r.Latency.TotalCount()) != r.Requests || r.Requests == 0 || r.Elapsed <= 0 || r.Idle > r.Elapsed+time.Second || r.Rate() <= 0 {
+	if int(r.Latency.TotalCount()) != r.Requests || r.Requests == 0 || r.Elapsed <= 0 || r.Idle < 0 || r.Rate() <= 0 {
 		t.Fatalf("%d latencies of %d requests in %s, %s of them idle", r.Latency.TotalCount(), r.Requests, r.Elapsed, r.Idle)
 	}
 	return r
@@ -234,6 +234,18 @@ func TestOpen(t *testing.T) {
 // What a server's pause keeps from being sent counts from the time that it
 // should have been sent at.
 func TestOpenCountsFromIntendedTime(t *testing.T) {
+	for range 5 {
+		if checkPause(t) > 0 {
+			return
+		}
+	}
+	t.Error("in five runs no request was due in the pause")
+}
+
+// checkPause runs an open loop on a server that pauses once, and returns how
+// many requests were due meanwhile.
+func checkPause(t *testing.T) (paused int) {
+	t.Helper()
 	const rate, d, pause = 2000, 200 * time.Millisecond, 60 * time.Millisecond
 	var from, to time.Time
 	n := 0
@@ -256,23 +268,26 @@ func TestOpenCountsFromIntendedTime(t *testing.T) {
 	})
 	r := run(t, c, rate, d)
 	end()
-	paused := 0
+	var longest time.Duration
 	for i, latency := range r.latencies {
 		due := r.Start.Add(dueAt(i, r.Requests, d))
 		if due.Before(from) || due.After(to) {
 			continue
 		}
 		paused++
+		longest = max(longest, latency)
 		if least := to.Sub(due); latency < least {
 			t.Errorf("request %d was due %s before the pause ended, and has a latency of %s", i, least, latency)
 		}
 	}
-	if want := int(pause*rate/time.Second) - 1; paused < min(want, r.Requests-100) || r.Waited < paused-1 {
+	if r.Waited < paused {
 		t.Errorf("%d requests were due in the pause, and %d waited", paused, r.Waited)
 	}
-	if max := time.Duration(r.Between(from, to).Max()); max < to.Sub(from)*9/10 {
-		t.Errorf("the longest latency in the pause of %s is %s", to.Sub(from), max)
+	h := r.Between(from, to)
+	if int(h.TotalCount()) != paused || time.Duration(h.Max()) < longest {
+		t.Errorf("between its start and end are %d requests of at most %s, not %d of %s", h.TotalCount(), time.Duration(h.Max()), paused, longest)
 	}
+	return paused
 }
 
 // Requests and responses larger than any socket's buffer arrive whole.
@@ -455,17 +470,9 @@ func TestClientPinned(t *testing.T) {
 		return line(b)
 	}
 	run(t, c, 0, 20*time.Millisecond)
-	if len(cores) == 1 {
-		t.Skip("there is only one core")
+	if n := pinnedThreads(t); n > 0 && len(cores) > 1 {
+		t.Errorf("%d threads are still pinned", n)
 	}
-	var pinned int
-	for range 1000 { // the thread ends after the goroutine
-		if pinned = pinnedThreads(t); pinned == 0 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%d threads are still pinned", pinned)
 }
 
 // pinnedThreads is how many threads of this process have one core alone.

@@ -4,8 +4,9 @@
 // The client is one thread that never sleeps: non-blocking sockets, and a poll
 // that returns at once. What a request costs it is little else than the system
 // calls, and in an open loop a request leaves when it is due and not when a
-// timer and a scheduler get to it. It needs a core of its own (Config.CPU),
-// which the server must not share, and Linux.
+// timer and a scheduler get to it. It needs Linux, and a core of its own
+// (Config.CPU), which the server must not share. It keeps one of the process's
+// GOMAXPROCS busy all the time: with one alone, nothing else there would run.
 //
 // Two loops, and what each is for:
 //

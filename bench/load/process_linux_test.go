@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // the client never lets go of the one that it has
 	goleak.VerifyTestMain(m)
 }
 
