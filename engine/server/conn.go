@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -69,6 +70,7 @@ func shortage(err error) bool {
 
 func (l *listener) admit(c net.Conn) (*conn, *problem) {
 	out := &conn{Conn: c, listener: l}
+	out.begin(waitRequest)
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		out.ip = tcp.AddrPort().Addr().Unmap().WithZone("")
 	}
@@ -119,6 +121,32 @@ type conn struct {
 	ip       netip.Addr
 	closed   atomic.Bool
 	linger   atomic.Bool
+
+	waiting atomic.Uint64 // how often it began to wait, and for what
+	// What the patrol saw last, and when first.
+	seen  uint64
+	since time.Time
+}
+
+// Read lets other connections go first where the next request is awaited: by
+// the time they have been served it has often come, and what would have been a
+// vain read, a sleep, a wake-up and another read is one read.
+func (c *conn) Read(b []byte) (int, error) {
+	switch c.waitsFor() {
+	case waitIdle:
+		runtime.Gosched()
+	case waitAnswer:
+		c.begin(waitRequest)
+	}
+	return c.Conn.Read(b)
+}
+
+// Write counts as one wait for all parts of an answer.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.waitsFor() != waitAnswer {
+		c.begin(waitAnswer)
+	}
+	return c.Conn.Write(b)
 }
 
 // How long, and for how many bytes, a caller that is still sending is

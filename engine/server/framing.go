@@ -2,60 +2,101 @@ package server
 
 import "bytes"
 
-// soundHeader reports whether a request's header, as it came, can be read in
-// one way only. fasthttp takes a request that has both a Content-Length and a
-// Transfer-Encoding, ignores "Transfer-Encoding: identity", and takes folded
-// lines, bare line feeds and names with spaces; a proxy in front may see the
-// end of such a request elsewhere, and what one of the two takes for a body
-// the other takes for the next request (RFC 9112, section 11.2). So all of it
-// is refused, and two keys in one request too.
+// header is what the server needs of a request's header.
+type header struct {
+	authorization []byte
+	encoded       bool // there is a Content-Encoding
+	unmet         bool // it expects something else than 100-continue
+}
+
+// readHeader reads a request's header, as it came, in one pass, and reports
+// whether it can be read in one way only. fasthttp takes a request that has
+// both a Content-Length and a Transfer-Encoding, ignores "Transfer-Encoding:
+// identity", and takes folded lines, bare line feeds and names with spaces; a
+// proxy in front may see the end of such a request elsewhere, and what one of
+// the two takes for a body the other takes for the next request (RFC 9112,
+// section 11.2). So all of it is refused, and two keys in one request too.
 //
 // fasthttp gives the handler no say before the body was read, so the check
 // comes after that; the connection is closed with the refusal, and what
 // follows on it never runs.
-func soundHeader(raw []byte) bool {
+func readHeader(raw []byte) (h header, sound bool) {
 	if len(raw) == 0 {
-		return true
+		return h, true
 	}
+	returns := bytes.Count(raw, []byte{'\r'})
 	var hosts, keys, lengths, codings int
 	for len(raw) > 0 {
 		end := bytes.IndexByte(raw, '\n')
 		if end < 1 || raw[end-1] != '\r' {
-			return false
+			return h, false
 		}
 		line := raw[:end-1]
 		raw = raw[end+1:]
+		returns--
 		if len(line) == 0 {
-			return len(raw) == 0 && hosts <= 1 && keys <= 1 && lengths+codings <= 1
+			// Each carriage return was one at the end of a line.
+			return h, len(raw) == 0 && returns == 0 && hosts <= 1 && keys <= 1 && lengths+codings <= 1
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon < 1 || line[0] == ' ' || line[0] == '\t' {
-			return false
+		n := nameLength(line)
+		if n < 1 {
+			return h, false
 		}
-		name, value := line[:colon], line[colon+1:]
-		if bytes.IndexByte(name, ' ') >= 0 || bytes.IndexByte(value, '\r') >= 0 {
-			return false
-		}
-		switch len(name) {
+		name, value := line[:n], line[n+1:]
+		switch n {
 		case len("Host"):
 			hosts += count(name, "Host")
+		case len("Expect"):
+			if count(name, "Expect") > 0 {
+				h.unmet = h.unmet || len(trim(value)) > 0 && !bytes.EqualFold(trim(value), []byte("100-continue"))
+			}
 		case len("Authorization"):
-			keys += count(name, "Authorization")
+			if count(name, "Authorization") > 0 {
+				keys++
+				h.authorization = trim(value)
+			}
 		case len("Content-Length"):
-			if n := count(name, "Content-Length"); n > 0 {
-				if lengths += n; !digits(bytes.Trim(value, " \t")) {
-					return false
+			if count(name, "Content-Length") > 0 {
+				if lengths++; !digits(trim(value)) {
+					return h, false
 				}
 			}
+		case len("Content-Encoding"):
+			if count(name, "Content-Encoding") > 0 {
+				h.encoded = h.encoded || len(trim(value)) > 0
+			}
 		case len("Transfer-Encoding"):
-			if n := count(name, "Transfer-Encoding"); n > 0 {
-				if codings += n; !bytes.EqualFold(bytes.Trim(value, " \t"), []byte("chunked")) {
-					return false
+			if count(name, "Transfer-Encoding") > 0 {
+				if codings++; !bytes.EqualFold(trim(value), []byte("chunked")) {
+					return h, false
 				}
 			}
 		}
 	}
-	return false // it must end in an empty line
+	return h, false // it must end in an empty line
+}
+
+// nameLength is the length of the name that a line begins with, or -1 where
+// there is no colon, or white space or a control character before it.
+func nameLength(line []byte) int {
+	n := bytes.IndexByte(line, ':')
+	for i := range n {
+		if line[i] <= ' ' {
+			return -1
+		}
+	}
+	return n
+}
+
+// trim drops the white space that may stand around a value.
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // count is 1 where a header has the name, in any case.

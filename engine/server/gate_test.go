@@ -42,7 +42,7 @@ func TestFaultsAreLoggedOnceASecond(t *testing.T) {
 	must(t, err)
 	begun := time.Now()
 	for range 50 {
-		ctx := requestCtx(t, "GET", "/v1/identifiers?customer=acme:C-1", "")
+		ctx := requestCtx(t, "GET", "/v1/identifiers?customer=acme:C-1", "key-both", "")
 		s.handle(ctx)
 		if got := ctx.Response.StatusCode(); got != 500 {
 			t.Fatalf("got %d %s", got, ctx.Response.Body())

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -94,11 +93,15 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // dispatch serves a request or says why not. id is set as soon as the route
 // is known.
 func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
-	if !soundHeader(ctx.Request.Header.RawHeaders()) {
+	h, sound := readHeader(ctx.Request.Header.RawHeaders())
+	if !sound {
 		return problemFraming
 	}
-	if p := checkProtocol(&ctx.Request.Header); p != nil {
-		return p
+	if !ctx.Request.Header.IsHTTP11() && string(ctx.Request.Header.Protocol()) != "HTTP/1.0" {
+		return problemVersion
+	}
+	if h.unmet {
+		return problemExpect
 	}
 	r := findRoute(ctx.Path())
 	if r == nil {
@@ -111,12 +114,12 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	if *id == routeHealth {
 		return s.health(ctx)
 	}
-	who := s.authorize(ctx)
+	who := s.authorize(ctx, h.authorization)
 	if who == nil {
 		return problemKey
 	}
 	q := requests.Get().(*request)
-	q.caller, q.route = who, *id
+	q.caller, q.route, q.encoded = who, *id, h.encoded
 	if p := s.lookup(ctx, q); p != nil {
 		q.release()
 		return p
@@ -134,20 +137,6 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	q.release()
 	return nil
 }
-
-// checkProtocol refuses what fasthttp lets pass: other versions of HTTP, and
-// expectations that it does not know.
-func checkProtocol(h *fasthttp.RequestHeader) *problem {
-	if v := h.Protocol(); !h.IsHTTP11() && string(v) != "HTTP/1.0" {
-		return problemVersion
-	}
-	if e := h.Peek(fasthttp.HeaderExpect); len(e) > 0 && !bytes.EqualFold(e, continueExpected) {
-		return problemExpect
-	}
-	return nil
-}
-
-var continueExpected = []byte("100-continue")
 
 const jsonType = "application/json"
 

@@ -68,6 +68,6 @@ func appendIdentifier(dst []byte, id *engine.Identifier) []byte {
 	dst = append(dst, `","source":`...)
 	dst = appendString(dst, id.Source)
 	dst = append(dst, `,"seen":"`...)
-	dst = id.Seen.Time().AppendFormat(dst, time.DateOnly)
+	dst = appendDate(dst, int64(id.Seen))
 	return append(dst, `"}`...)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // clean reports whether b stands in a JSON string as it is: ASCII without
@@ -29,7 +30,13 @@ func clean(b []byte) bool {
 
 func plain(c byte) bool { return c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
-// appendBytes is [appendString] for bytes, which are mostly clean.
+// appendString appends s as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD, as encoding/json has it.
+func appendString(dst []byte, s string) []byte {
+	return appendBytes(dst, unsafe.Slice(unsafe.StringData(s), len(s)))
+}
+
+// appendBytes is [appendString] for bytes. Most are clean.
 func appendBytes(dst, b []byte) []byte {
 	if clean(b) {
 		return append(append(append(dst, '"'), b...), '"')
@@ -37,11 +44,7 @@ func appendBytes(dst, b []byte) []byte {
 	return appendEscaped(dst, b)
 }
 
-// appendString appends s as a JSON string. Bytes that are not UTF-8 become
-// U+FFFD, as encoding/json has it.
-func appendString(dst []byte, s string) []byte { return appendEscaped(dst, s) }
-
-func appendEscaped[T string | []byte](dst []byte, s T) []byte {
+func appendEscaped(dst, s []byte) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0 // of what is still to be appended as it is
@@ -62,7 +65,7 @@ func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 			start = i
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+		r, size := utf8.DecodeRune(s[i:])
 		if r == utf8.RuneError && size == 1 {
 			dst = append(dst, s[start:i]...)
 			dst = append(dst, `\ufffd`...)

@@ -38,7 +38,7 @@ var problemNoID = &problem{status: 400, detail: "the query has no id, as in ?id=
 
 // matchBatch serves POST /v1/match: each id is a question of its own.
 func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
-	if len(ctx.Request.Header.ContentEncoding()) > 0 {
+	if q.encoded {
 		return problemEncoding
 	}
 	if p := q.parseIDs(ctx.Request.Body()); p != nil {
@@ -116,14 +116,12 @@ func (q *request) appendProfile(dst []byte, p *engine.Profile) []byte {
 	dst = append(dst, `],"method":"`...)
 	dst = append(dst, p.Strength.Method.String()...)
 	dst = append(dst, `","seen":"`...)
-	dst = p.Strength.Seen.Time().AppendFormat(dst, time.DateOnly)
-	dst = append(dst, '"')
+	dst = appendDate(dst, int64(p.Strength.Seen))
 	if p.Expires != 0 && p.Expires <= lastTime {
-		dst = append(dst, `,"expires_at":"`...)
+		dst = append(dst, `","expires_at":"`...)
 		dst = time.Unix(p.Expires, 0).UTC().AppendFormat(dst, time.RFC3339)
-		dst = append(dst, '"')
 	}
-	return append(dst, '}')
+	return append(dst, `"}`...)
 }
 
 // lastTime is the last second that RFC 3339 can write, 9999-12-31T23:59:59Z.

@@ -36,7 +36,7 @@ func TestLargeAnswersAreBoundedAndNotKept(t *testing.T) {
 		{"POST", "/v1/match", hubs(2000), 413, 1},
 		{"GET", "/v1/match?id=" + maidOne, "", 200, 1},
 	} {
-		ctx := requestCtx(t, c.method, c.target, c.body)
+		ctx := requestCtx(t, c.method, c.target, "key-both", c.body)
 		s.handle(ctx)
 		res := &ctx.Response
 		if got := res.StatusCode(); got != c.status || len(res.Body()) < c.atLeast {
@@ -61,7 +61,7 @@ func TestLargeAnswersAreBoundedAndNotKept(t *testing.T) {
 func TestLargeQuestionIsRefused(t *testing.T) {
 	s := hubServer(t, 20_000)
 	for _, path := range []string{"/v1/match?", "/v1/segments?"} {
-		ctx := requestCtx(t, fasthttp.MethodGet, path+strings.Repeat("id="+maidHub+"&", MaxQueryIDs), "")
+		ctx := requestCtx(t, fasthttp.MethodGet, path+strings.Repeat("id="+maidHub+"&", MaxQueryIDs), "key-both", "")
 		s.handle(ctx)
 		if got := ctx.Response.StatusCode(); got != 413 {
 			t.Errorf("%s: got %d %.200s", path, got, ctx.Response.Body())

@@ -10,8 +10,9 @@ import (
 // request is the memory that serving one request needs. It is used again for
 // others, so that a lookup allocates nothing.
 type request struct {
-	caller *caller
-	route  routeID
+	caller  *caller
+	route   routeID
+	encoded bool // the body
 
 	ids     [][]byte // asked, in order
 	text    []byte   // of those that had to be decoded

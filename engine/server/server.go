@@ -23,6 +23,8 @@ const (
 )
 
 // Limits bound what a caller can take from the others. A zero is the default.
+// A timeout is never early, and late by a quarter of the shortest of the three,
+// or half a second, at most.
 type Limits struct {
 	// ReadTimeout is for a whole request, from its first byte; 2 s.
 	ReadTimeout time.Duration
@@ -176,9 +178,7 @@ func (s *Server) newPublic() *fasthttp.Server {
 		// The listener refuses first, with a proper answer; a worker is free a
 		// moment after its connection has been given back.
 		Concurrency:        2 * s.limits.Connections,
-		ReadTimeout:        s.limits.ReadTimeout,
-		WriteTimeout:       s.limits.WriteTimeout,
-		IdleTimeout:        s.limits.IdleTimeout,
+		ConnState:          follow, // in place of timeouts, see patrol
 		ReadBufferSize:     s.limits.MaxHeader,
 		WriteBufferSize:    16 << 10, // some pipelined answers in one packet
 		MaxRequestBodySize: s.limits.MaxBody,
@@ -219,6 +219,9 @@ func (s *Server) AdminAddr() string { return s.adminAt.bound(s.adminLn.Addr()) }
 // unready at once, still serves for the drain delay, then accepts no more,
 // finishes the requests that it has, and returns. Listen comes before it.
 func (s *Server) Serve(ctx context.Context) error {
+	over := make(chan struct{})
+	defer close(over)
+	go s.listener.patrol(s.limits.patience(), over)
 	ended := make(chan error, 2)
 	go func() { ended <- s.public.Serve(s.listener) }()
 	go func() { ended <- s.admin.Serve(s.adminLn) }()
