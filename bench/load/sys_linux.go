@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These are system calls that never wait, without telling the scheduler. Told
-// of thousands of calls a second, it takes the core away from the client every
-// 10 ms, and wakes a thread of its own every 20 us, on the server's core too.
+// These are system calls that never wait, made without telling the scheduler.
+// Told of each, its monitor finds a thread that is always in one, and wakes up
+// thousands of times a second to look again, on the server's core too.
 // The rules: a slice is not empty, and is on the heap.
 
 func readNow(fd int, b []byte) (int, error) {
