@@ -26,7 +26,7 @@ const LineEntries = 7
 
 // tableFill is the share of slots that are taken, in percent: more saves
 // memory, less makes entries spill into the next line less often.
-const tableFill = 85
+const tableFill = 86
 
 // Entry says where the record of an identifier is.
 type Entry struct {
@@ -109,7 +109,7 @@ func (t *Table) Seek(h Hash) Cursor {
 	return Cursor{line: home, last: min(home+uint64(t.params.Displacement), t.lines-1)}
 }
 
-// Prefetch has the home line of h and the one after, where one entry in five
+// Prefetch has the home line of h and the one after, where one entry in four
 // lies, brought into the cache, and does not wait for them.
 func (t *Table) Prefetch(h Hash) {
 	prefetchTwo(&t.words[tableLine(h, t.params.ShardBits, t.params.Lines)*wordsPerLine])
