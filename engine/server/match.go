@@ -25,7 +25,8 @@ func (s *Server) match(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if err != nil {
 		return problemTooLarge // engine.ErrTooLarge, and no other
 	}
-	q.out = q.appendResult(q.out[:0], &a, q.ids[a.Asked])
+	q.out = appendBytes(append(q.out[:0], `{"id":`...), q.ids[a.Asked])
+	q.out = q.appendResult(q.out, &a)
 	if a.Matched() {
 		q.out = append(q.out, `,"snapshot":`...)
 		q.out = appendString(q.out, q.session.Snapshot())
@@ -56,7 +57,14 @@ func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
 		if i > 0 {
 			q.out = append(q.out, ',')
 		}
-		q.out = append(q.appendResult(q.out, &q.batch.Answers[i], q.ids[i]), '}')
+		q.out = append(q.out, `{"id":`...)
+		if len(q.text) == 0 {
+			// Parsing found all ids clean: they go out as they came in.
+			q.out = append(append(append(q.out, '"'), q.ids[i]...), '"')
+		} else {
+			q.out = appendBytes(q.out, q.ids[i])
+		}
+		q.out = append(q.appendResult(q.out, &q.batch.Answers[i]), '}')
 		if len(q.out) > maxAnswer {
 			return problemTooLarge
 		}
@@ -70,10 +78,8 @@ func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
 // batch of the engine, and codes here.
 const maxAnswer = 2 * engine.MaxBatchBytes
 
-// appendResult appends the answer to id, but for the closing brace.
-func (q *request) appendResult(dst []byte, a *engine.Answer, id []byte) []byte {
-	dst = append(dst, `{"id":`...)
-	dst = appendBytes(dst, id)
+// appendResult appends an answer after its id, but for the closing brace.
+func (q *request) appendResult(dst []byte, a *engine.Answer) []byte {
 	dst = append(dst, ',')
 	if !a.Matched() {
 		return appendNone(dst, a.Reason)
