@@ -10,8 +10,8 @@
 // A [Snapshot] is immutable and may be used from any number of goroutines, up
 // to [Snapshot.Close]; whoever shares it counts its readers. A file that
 // shrinks under its mapping makes reads fault: code that reads a snapshot runs
-// under [Guard] or sets debug.SetPanicOnFault itself. What [Snapshot.Record]
-// returns lies in the caller's buffer and stays valid after Close.
+// under [Guard] or sets debug.SetPanicOnFault itself, unless the snapshot lies in
+// private memory. What [Snapshot.Record] decodes is valid up to Close.
 //
 // Files are written once and never again: nothing here writes to, truncates
 // or replaces in place a file that a reader may have mapped.
