@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test bench bench-build peers lint build
+.PHONY: demo test bench bench-build peers peers-test lint build
 
 demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -25,3 +25,7 @@ build:
 
 peers: ## the embedded stores that the bench measures matchd beside
 	cd bench/peers && $(GO) build -o ../../bin/peers .
+
+peers-test: ## vet, lint and test the module of the embedded stores
+	$(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	cd bench/peers && $(GO) mod tidy -diff && $(GO) vet ./... && ../../bin/staticcheck ./... && $(GO) test ./...

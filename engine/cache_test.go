@@ -96,11 +96,11 @@ func TestCacheIsUsed(t *testing.T) {
 	*s = *begin(t, e, c.Name) // for the deferred End
 }
 
-// TestColdReadersAtOnce asks for listings from several goroutines, through a
-// cache that is far too small and one that is large, while snapshots are
+// TestColdReadersAtOnce asks for listings from several goroutines, with no
+// cache, one that is far too small and one that is large, while snapshots are
 // swapped.
 func TestColdReadersAtOnce(t *testing.T) {
-	for _, size := range []int64{1 << 10, 1 << 20} {
+	for _, size := range []int64{-1, 1 << 10, 1 << 20} {
 		p := newPair(t)
 		m := p.models[p.cur[0].Name]
 		at := &clock{}

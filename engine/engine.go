@@ -37,7 +37,7 @@ type Options struct {
 	// months; 0 leaves it.
 	LinkMaxAge int
 	// CacheBytes bounds the cache of decoded cold blocks; the default is
-	// 64 MiB.
+	// 64 MiB, and a negative size is no cache.
 	CacheBytes int64
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
@@ -59,8 +59,8 @@ func (o *Options) defaults() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.LinkMaxAge < 0 || o.CacheBytes < 0 {
-		return fmt.Errorf("engine: link age %d and cache of %d bytes must not be negative", o.LinkMaxAge, o.CacheBytes)
+	if o.LinkMaxAge < 0 {
+		return fmt.Errorf("engine: link age %d must not be negative", o.LinkMaxAge)
 	}
 	return nil
 }
@@ -72,7 +72,8 @@ type Engine struct {
 	stats stats
 
 	// cold holds decoded cold blocks, by generation, shard and block. It
-	// lives as long as the engine: closing one under its readers panics.
+	// lives as long as the engine: closing one under its readers panics. A nil
+	// one has nothing and takes nothing.
 	cold *ristretto.Cache[uint64, []byte]
 
 	swap sync.Mutex // held while state is changed, and never for long
@@ -88,18 +89,24 @@ func New(o Options) (*Engine, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	cold, err := ristretto.NewCache(&ristretto.Config[uint64, []byte]{
-		NumCounters: max(1000, o.CacheBytes/coldBlockGuess*10),
-		MaxCost:     o.CacheBytes,
+	e := &Engine{opts: o}
+	if o.CacheBytes > 0 {
+		var err error
+		if e.cold, err = newColdCache(o.CacheBytes); err != nil {
+			return nil, fmt.Errorf("engine: cache: %w", err)
+		}
+	}
+	e.state.Store(&state{})
+	return e, nil
+}
+
+func newColdCache(bytes int64) (*ristretto.Cache[uint64, []byte], error) {
+	return ristretto.NewCache(&ristretto.Config[uint64, []byte]{
+		NumCounters: max(1000, bytes/coldBlockGuess*10),
+		MaxCost:     bytes,
 		BufferItems: 64,
 		Cost:        func(b []byte) int64 { return int64(len(b)) },
 	})
-	if err != nil {
-		return nil, fmt.Errorf("engine: cache: %w", err)
-	}
-	e := &Engine{opts: o, cold: cold}
-	e.state.Store(&state{})
-	return e, nil
 }
 
 // coldBlockGuess is about the size of a decoded cold block, for the cache.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func cores() (server, client int, err error) {
 		}
 	}
 	if len(found) < 2 {
-		return 0, 0, fmt.Errorf("wire: this process may use %d core: a server needs one and the client another", len(found))
+		return 0, 0, fmt.Errorf("wire: this process may use %d core: a server needs one and the client another: %w", len(found), errors.ErrUnsupported)
 	}
 	return found[0], found[1], nil
 }

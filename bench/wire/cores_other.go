@@ -2,8 +2,11 @@
 
 package wire
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 func cores() (server, client int, err error) {
-	return 0, 0, errors.New("wire: measuring over the wire needs Linux")
+	return 0, 0, fmt.Errorf("wire: measuring over the wire needs Linux: %w", errors.ErrUnsupported)
 }

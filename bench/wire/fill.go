@@ -15,19 +15,34 @@ import (
 // fillBatch is how many values a store is sent in one write.
 const fillBatch = 1000
 
+// filling is how a store is told to keep a value.
+type filling struct {
+	// set appends the command, maid the key of a mobile id's 16 bytes. Customer
+	// ids are keys as they are.
+	set  func(dst, key, value []byte) []byte
+	maid func(dst, id []byte) []byte
+	ok   string // the answer
+}
+
+var (
+	fillRedis     = filling{appendSet, func(dst, id []byte) []byte { return append(dst, id...) }, "+OK\r\n"}
+	fillMemcached = filling{appendStore, appendKey, "STORED\r\n"}
+)
+
 func appendSet(dst, key, value []byte) []byte {
 	return appendCommand(dst, []byte("SET"), key, value)
 }
 
 func appendStore(dst, key, value []byte) []byte {
-	dst = appendKey(append(dst, "set "...), key)
+	dst = append(append(dst, "set "...), key...)
 	dst = strconv.AppendInt(append(dst, " 0 0 "...), int64(len(value)), 10)
 	return append(append(append(dst, "\r\n"...), value...), "\r\n"...)
 }
 
-// fill has a store hold the answer to every identifier of the world. It goes on
-// sending while answers come, each of which must be ok.
-func (r *run) fill(ctx context.Context, e end, command func(dst, key, value []byte) []byte, ok string) error {
+// fill has a store hold the answer to every identifier that the snapshot holds,
+// so that their memory can be compared. It goes on sending while answers come,
+// each of which must be ok.
+func (r *run) fill(ctx context.Context, e end, f filling) error {
 	r.Log("filling %s", e.process.name)
 	conn, err := (&net.Dialer{}).DialContext(ctx, e.network, e.address)
 	if err != nil {
@@ -37,35 +52,47 @@ func (r *run) fill(ctx context.Context, e end, command func(dst, key, value []by
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	taken := make(chan error, 1)
-	go func() { taken <- expect(conn, ok, r.IDs) }()
-	sent := r.send(conn, command)
+	go func() { taken <- expect(conn, f.ok, r.identifiers()) }()
+	sent := r.send(conn, f)
 	if sent != nil {
 		_ = conn.Close() // what was not sent is not answered
 	}
 	if err := errors.Join(ctx.Err(), <-taken, sent); err != nil {
 		return fmt.Errorf("fill %s: %w", e.process.name, err)
 	}
-	r.Log("filled %s with %s values", e.process.name, bench.Count(r.IDs))
+	r.Log("filled %s with %s values", e.process.name, bench.Count(r.identifiers()))
 	return nil
 }
 
-func (r *run) send(conn net.Conn, command func(dst, key, value []byte) []byte) error {
-	var text, out []byte
-	var ids [][]byte
-	for first := 0; first < r.IDs; first += fillBatch {
-		n := min(fillBatch, r.IDs-first)
-		text, ids, out = make([]byte, 0, n*64), ids[:0], out[:0]
-		for i := range n {
-			from := len(text)
-			text = r.world.AppendText(text, first+i)
-			ids = append(ids, text[from:len(text):len(text)])
+// identifiers is how many the world has: the mobile ids and the customer ids.
+func (r *run) identifiers() int { return r.IDs + r.world.Persons() }
+
+// identifier appends identifier i as callers send it, and its key.
+func (r *run) identifier(text, key []byte, i int, f filling) (_, _ []byte) {
+	if i < r.IDs {
+		u := r.world.UUID(i)
+		return r.world.AppendText(text, i), f.maid(key, u[:])
+	}
+	person := i - r.IDs
+	return r.world.AppendCustomer(text, person), append(key, r.world.Customer(person)...)
+}
+
+func (r *run) send(conn net.Conn, f filling) error {
+	var text, key, out []byte
+	var ids, keys [][]byte
+	all := r.identifiers()
+	for first := 0; first < all; first += fillBatch {
+		text, key, ids, keys, out = text[:0], key[:0], ids[:0], keys[:0], out[:0]
+		for i := first; i < min(first+fillBatch, all); i++ {
+			t, k := len(text), len(key)
+			text, key = r.identifier(text, key, i, f)
+			ids, keys = append(ids, text[t:]), append(keys, key[k:])
 		}
 		err := r.answers.each(ids, func(i int, value []byte) error {
 			if value == nil {
 				return fmt.Errorf("there is no answer to identifier %d of the world", first+i)
 			}
-			key := r.world.UUID(first + i)
-			out = command(out, key[:], value)
+			out = f.set(out, keys[i], value)
 			return nil
 		})
 		if err != nil {

@@ -145,21 +145,22 @@ func (r *run) reload(ctx context.Context, pointer []byte) error {
 	if bytes.Equal(before.Manifest, after.Manifest) {
 		return errors.New("the store names the same snapshot as before")
 	}
-	served, err := r.askReload(ctx)
+	served, err := r.askAdmin(ctx, http.MethodPost, "/admin/v1/reload")
 	if err == nil && !bytes.Contains(served, []byte(`"`+after.Name+`"`)) {
 		err = fmt.Errorf("matchd does not serve %s after it was told to reload", after.Name)
 	}
 	return err
 }
 
-// askReload asks matchd to look for another snapshot.
-func (r *run) askReload(ctx context.Context) ([]byte, error) {
-	path := filepath.Join(r.dir, "matchd-tcp-admin.sock")
+// askAdmin sends a request to the admin listener of the matchd that listens on
+// TCP, and returns the body of its answer.
+func (r *run) askAdmin(ctx context.Context, method, path string) ([]byte, error) {
+	admin := filepath.Join(r.dir, "matchd-tcp-admin.sock")
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		return (&net.Dialer{}).DialContext(ctx, "unix", admin)
 	}}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/admin/v1/reload", nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +170,7 @@ func (r *run) askReload(ctx context.Context) ([]byte, error) {
 	}
 	body, err := io.ReadAll(answer.Body)
 	if err = errors.Join(err, answer.Body.Close()); err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("matchd answers the request to reload with status %d", answer.StatusCode)
+		err = fmt.Errorf("matchd answers %s %s with status %d", method, path, answer.StatusCode)
 	}
 	return body, err
 }

@@ -34,6 +34,9 @@ func (r *Result) Markdown(w io.Writer) {
 		fmt.Fprintf(w, " %s %d bytes with %.0f %% hits", s.How, s.Bytes, 100*s.Hits)
 	}
 	fmt.Fprint(w, ".\n")
+	for _, a := range r.Allocations {
+		fmt.Fprintf(w, "\nmatchd allocates %.3f objects a request: %s, %s, of %s requests.\n", a.ARequest, a.How, a.Case, bench.Count(a.Requests))
+	}
 	if len(r.Latency) > 0 {
 		r.printLatency(w)
 	}
@@ -102,18 +105,18 @@ func (r *Result) printMemory(w io.Writer) {
 		if n == 0 {
 			return ""
 		}
-		return fmt.Sprintf("%.1f", float64(n)/float64(r.IDs))
+		return fmt.Sprintf("%.1f", r.BytesAnID(n))
 	}
-	fmt.Fprintf(w, "\n| bytes by %s mobile ids | resident | its own | of files | allocated, by its own account |\n|---|--:|--:|--:|--:|\n", bench.Count(r.IDs))
+	fmt.Fprintf(w, "\n| bytes an id, of %s with customer ids | resident | its own | of files | allocated, by its own account |\n|---|--:|--:|--:|--:|\n", bench.Count(r.Identifiers))
 	for _, m := range r.Memory {
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", m.Server, anID(m.Resident), anID(m.Anonymous), anID(m.File), anID(m.Used))
 	}
-	fmt.Fprintf(w, "\nThe snapshot: %s bytes, %s by mobile ids; it holds %s identifiers, with customer ids:", bench.Count(int(r.Bytes)), anID(r.Bytes), bench.Count(r.Identifiers))
+	fmt.Fprintf(w, "\nThe snapshot: %s bytes, %s an id:", bench.Count(int(r.Bytes)), anID(r.Bytes))
 	for i, s := range r.Sections {
 		if i > 0 {
 			fmt.Fprint(w, ",")
 		}
-		fmt.Fprintf(w, " %s %.2f", s.Tag, float64(s.Bytes)/float64(r.IDs))
+		fmt.Fprintf(w, " %s %.2f", s.Tag, r.BytesAnID(s.Bytes))
 	}
 	fmt.Fprint(w, ".\n")
 }
@@ -131,6 +134,9 @@ func (r *Result) Benchmark(w io.Writer) {
 			line(fmt.Sprintf("%s/%s/%s", c.Case, c.Server, c.How), fmt.Sprintf("1\t%.1f cpu-ns/id\t%.0f ids/s", one.CPU/n, one.Rate*n))
 		}
 	}
+	for _, a := range r.Allocations {
+		line(fmt.Sprintf("allocations/%s/%s", a.Case, a.How), fmt.Sprintf("%d\t%.4f allocs/op", a.Requests, a.ARequest))
+	}
 	latency := func(name string, p Percentiles) {
 		line("latency/"+name, fmt.Sprintf("%d\t%d p50-ns\t%d p99-ns\t%d p99.9-ns", p.Requests, p.P50, p.P99, p.P999))
 	}
@@ -144,7 +150,7 @@ func (r *Result) Benchmark(w io.Writer) {
 		latency(Matchd+"/beside a swap", s.Rest)
 	}
 	for _, m := range r.Memory {
-		line("memory/"+m.Server, fmt.Sprintf("1\t%d resident-bytes\t%.1f B/id", m.Resident, float64(m.Resident)/float64(r.IDs)))
+		line("memory/"+m.Server, fmt.Sprintf("1\t%d resident-bytes\t%.1f B/id", m.Resident, r.BytesAnID(m.Resident)))
 	}
-	line("memory/snapshot", fmt.Sprintf("1\t%d bytes\t%.1f B/id", r.Bytes, float64(r.Bytes)/float64(r.IDs)))
+	line("memory/snapshot", fmt.Sprintf("1\t%d bytes\t%.1f B/id", r.Bytes, r.BytesAnID(r.Bytes)))
 }

@@ -145,8 +145,7 @@ func appendIDs(dst []byte, ids [][]byte) []byte {
 	return append(dst, "]}"...)
 }
 
-// keys are what the stores hold identifiers under: the 16 bytes of the mobile
-// ids.
+// keys are what the stores hold mobile ids under: their 16 bytes.
 func keys(ids [][]byte) [][]byte {
 	list := make([][]byte, len(ids))
 	for i, id := range ids {

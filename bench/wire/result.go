@@ -19,6 +19,8 @@ type Result struct {
 	// Sizes are what matchd answers with on average, and the bare handler too.
 	Sizes []Size `json:"answers"`
 	Cells []Cell `json:"cells"`
+	// Allocations are matchd's.
+	Allocations []Allocations `json:"allocations,omitempty"`
 	// Rate is how many requests a second the latencies are of: half of the
 	// smaller of the peaks of matchd and the bare handler in the case Single.
 	Rate    float64   `json:"latency_requests_a_second,omitempty"`
@@ -218,6 +220,10 @@ func (r *Result) FindMemory(server string) *Memory {
 	}
 	return nil
 }
+
+// BytesAnID is a number of bytes by the identifiers that the snapshot holds, and
+// the stores with it.
+func (r *Result) BytesAnID(n int64) float64 { return float64(n) / float64(r.Identifiers) }
 
 // MemoryName is what matchd is called in Memory.
 func MemoryName(m snapshot.Memory) string { return Matchd + " " + string(m) }

@@ -34,7 +34,7 @@ type run struct {
 }
 
 // Run starts the servers, measures, and ends them. Where it fails, there is no
-// result.
+// result; a machine that it cannot measure on is [errors.ErrUnsupported].
 func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -77,6 +77,9 @@ func (r *run) all(ctx context.Context) error {
 	// The collector would run on the servers' core while they are timed.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	if err := r.measure(ctx); err != nil {
+		return err
+	}
+	if err := r.measureAllocations(ctx); err != nil {
 		return err
 	}
 	if err := r.measureMemory(ctx); err != nil {

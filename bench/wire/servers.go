@@ -175,7 +175,7 @@ func (r *run) startRedis(ctx context.Context) error {
 	if err := r.add(ctx, place{server: Redis, network: "tcp"}, address, p); err != nil {
 		return err
 	}
-	return r.fill(ctx, r.ends[place{server: Redis, network: "unix"}], appendSet, "+OK\r\n")
+	return r.fill(ctx, r.ends[place{server: Redis, network: "unix"}], fillRedis)
 }
 
 // startMemcached starts memcached with one thread for requests, memory enough,
@@ -192,7 +192,7 @@ func (r *run) startMemcached(ctx context.Context) error {
 	}
 	args := []string{
 		"-p", portOf(address), "-U", "0", "-l", "127.0.0.1", "-t", "1", "--disable-cas", "--disable-evictions",
-		"-m", fmt.Sprint(64 + r.IDs>>12), "-o", fmt.Sprintf("hashpower=%d", hashPower(r.IDs)),
+		"-m", fmt.Sprint(64 + r.identifiers()>>12), "-o", fmt.Sprintf("hashpower=%d", hashPower(r.identifiers())),
 	}
 	if os.Getuid() == 0 {
 		args = append(args, "-u", "root") // which it refuses to be unasked
@@ -205,7 +205,7 @@ func (r *run) startMemcached(ctx context.Context) error {
 	if err := r.add(ctx, at, address, p); err != nil {
 		return err
 	}
-	return r.fill(ctx, r.ends[at], appendStore, "STORED\r\n")
+	return r.fill(ctx, r.ends[at], fillMemcached)
 }
 
 // hashPower is the logarithm of the size of a hash table with a place for each

@@ -27,6 +27,11 @@ type World struct {
 // AsOf is the time that the snapshot is of.
 func (w *World) AsOf() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
 
+// lasting is how many years consent and links last after AsOf: daemons answer
+// by the machine's clock, and must answer the same for as long as anybody
+// measures.
+const lasting = 10
+
 // PerPerson is how many mobile ids a person has; the last one may have fewer.
 const PerPerson = 3
 
@@ -67,6 +72,11 @@ func (w *World) AppendText(dst []byte, i int) []byte {
 
 // Customer returns the customer id of a person.
 func (w *World) Customer(person int) []byte { return fmt.Appendf(nil, "C-%09d", person) }
+
+// AppendCustomer appends the customer id of a person as callers send it.
+func (w *World) AppendCustomer(dst []byte, person int) []byte {
+	return fmt.Appendf(dst, "%s%s:%s", index.CRMPrefix, Tenant, w.Customer(person))
+}
 
 // Segments returns the segments of a person, ascending.
 func (w *World) Segments(person int) []uint32 {
@@ -112,7 +122,7 @@ func (w *World) Publish(ctx context.Context, dir string) (_ *snapshot.Store, err
 	}
 	day, _ := snapshot.DayOf(w.AsOf())
 	meta := snapshot.Meta{
-		KeyID: secret.ID(), AsOf: w.AsOf(), Oldest: day - 30, LinkMaxAge: 13, IndexShards: shards, RecordShards: shards,
+		KeyID: secret.ID(), AsOf: w.AsOf(), Oldest: day - 30, LinkMaxAge: 12 * lasting, IndexShards: shards, RecordShards: shards,
 	}
 	binary.BigEndian.PutUint64(meta.ID[:], mix(w.Seed))
 	draft, err := store.Begin()
@@ -181,7 +191,7 @@ func (w *World) person(ns *index.Namespaces, hasher index.Hasher, person int, id
 	}
 	p.Profiles = []snapshot.Profile{{
 		Customer: w.Customer(person), Segments: w.Segments(person),
-		Consent: snapshot.ConsentState{At: w.AsOf().Unix() - 86400, Expires: w.AsOf().Unix() + 365*86400, Purposes: snapshot.Use},
+		Consent: snapshot.ConsentState{At: w.AsOf().Unix() - 86400, Expires: w.AsOf().AddDate(lasting, 0, 0).Unix(), Purposes: snapshot.Use},
 	}}
 	return p
 }

@@ -42,6 +42,7 @@ func TestBenchWire(t *testing.T) {
 		{"\n| matchd, GET, 16 in a pipeline |", 1},
 		{"\n| bare fasthttp, POST of 100 |", 3},
 		{"\n| matchd, during a swap |", 1},
+		{"\nmatchd allocates ", 2},
 		{"\n| matchd map |", 1},
 		{"\n| matchd copy |", 1},
 		{"\n| Redis, GET |", installed(5, "redis-server")},
