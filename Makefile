@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test bench bench-build peers peers-test lint build
+.PHONY: demo test bench bench-full bench-build peers peers-test lint build
 
 demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -8,9 +8,13 @@ demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
 test: ## all tests, without the race detector
 	$(GO) test ./...
 
-bench: ## lookups beside a Go map and the machine's limit, 1 and 10 million ids
-	$(GO) run ./cmd/matchd bench lookup --ids 1000000
-	$(GO) run ./cmd/matchd bench lookup --ids 10000000
+bench: build peers ## everything about lookups, judged by the bars, 10 million ids, a quarter of an hour
+	bin/matchd bench all --ids 10000000 --wire-ids 10000000 --probes 500000 --peers bin/peers \
+		--out bench/results/bench.md --bench-out bench/results/bench.txt
+
+bench-full: build peers ## the same with 100 million ids in process; needs 24 GiB of memory and 10 GB of disk
+	bin/matchd bench all --ids 100000000 --wire-ids 10000000 --probes 500000 --peers bin/peers \
+		--out bench/results/full.md --bench-out bench/results/full.txt
 
 bench-build: build ## builds beside sort and as they grow to 100 million ids, an hour at most; needs 50 GB of disk
 	bin/matchd bench build --out bench/results/build.md

@@ -25,10 +25,9 @@ type Allocations struct {
 // Of the calls whose allocations are counted.
 const (
 	single, batch = 1, 256
-	// allocationDraws is how many identifiers are drawn, allocationCalls the
-	// least number of calls.
-	allocationDraws = 1 << 16
-	allocationCalls = 10_000
+	// leastCalls are enough to tell an allocation in each call from the few
+	// that the runtime makes by itself.
+	leastCalls = 1000
 )
 
 // The draws of bars.
@@ -69,9 +68,9 @@ func (c Config) allocationsIn(m snapshot.Memory, w *world.World, store *snapshot
 		return nil, err
 	}
 	for _, d := range []world.Draw{mixDraw, hitDraw, missDraw} {
-		ids := w.Draw(d, allocationDraws, c.Seed+1)
+		ids := w.Draw(d, c.Probes, c.Seed+1)
 		for _, size := range []int{single, batch} {
-			a := Allocations{Memory: m, Draw: d, Batch: size, Calls: max(allocationCalls, len(ids)/size)}
+			a := Allocations{Memory: m, Draw: d, Batch: size, Calls: max(leastCalls, len(ids)/size)}
 			if a.ACall, err = allocated(e, client.Name, ids, size, a.Calls); err != nil {
 				return nil, err
 			}

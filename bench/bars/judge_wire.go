@@ -66,7 +66,7 @@ func (r *Result) cpuBar(b Bar, server string, mix, hits wire.Case) Bar {
 	if ours == nil || theirs == nil {
 		return b
 	}
-	b = b.is(wire.Ratio(ours, theirs), "%s ns by %s's %s, %s", bench.Count(int(ours.CPUAnID())), server, bench.Count(int(theirs.CPUAnID())), theirs.How)
+	b = b.is(wire.Ratio(ours, theirs), "%s ns by %s, %s", bench.Count(int(ours.CPUAnID())), bench.Count(int(theirs.CPUAnID())), theirs.How)
 	if ours, theirs := of(hits); ours != nil && theirs != nil {
 		b.Value.Sides += fmt.Sprintf("; hits %.2f", wire.Ratio(ours, theirs))
 	}

@@ -45,6 +45,9 @@ func (r *Result) Markdown(w io.Writer) {
 func (c Config) command() string {
 	s := fmt.Sprintf("matchd bench all --ids %d --wire-ids %d --seed %d --memory %s --probes %d --rounds %d --duration %s --latency-rounds %d --latency-duration %s",
 		c.IDs, c.WireIDs, c.Seed, c.Memory, c.Probes, c.Rounds, c.Duration, c.LatencyRounds, c.LatencyDuration)
+	if c.LimitBytes != Default().LimitBytes {
+		s += fmt.Sprintf(" --limit-memory %d", c.LimitBytes)
+	}
 	if c.Peers != "" {
 		s += fmt.Sprintf(" --peers %s --peer-ids %d", c.Peers, c.PeerIDs)
 	}
@@ -79,7 +82,7 @@ func (r *Result) printBars(w io.Writer) {
 		if b.Aim != 0 {
 			aim = number(b.Aim)
 		}
-		fmt.Fprintf(w, "| %s | %s %s %s | %s | %s | %s | %s |\n", b.What, b.Want.symbol(b.Bound), number(b.Bound), b.Unit, aim, b.Value.text(), b.Other.text(), b.outcome())
+		fmt.Fprintf(w, "| %s | %s%s %s | %s | %s | %s | %s |\n", b.What, b.Want.symbol(b.Bound), number(b.Bound), b.Unit, aim, b.Value.text(), b.Other.text(), b.outcome())
 	}
 	fmt.Fprintf(w, "\n%d of %d bars are met (%s), %d of them with their aim (%s); %d missed (%s), %d not measured (%s).\n",
 		count[Met]+count[AimReached], len(list), Met, count[AimReached], AimReached, count[Missed], Missed, count[Unmeasured], Unmeasured)
@@ -89,13 +92,13 @@ func (r *Result) printBars(w io.Writer) {
 func (w Want) symbol(bound float64) string {
 	switch {
 	case w == AtLeast:
-		return "≥"
+		return "≥ "
 	case w == Below && bound != 0:
-		return "<"
+		return "< "
 	case w == Below:
 		return ""
 	}
-	return "≤"
+	return "≤ "
 }
 
 func (b *Bar) outcome() string {

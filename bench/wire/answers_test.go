@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -197,6 +199,63 @@ func TestAnswers(t *testing.T) {
 		t.Fatal(asked, err)
 	}
 }
+
+// A store is told of every identifier that the snapshot holds, each under a key
+// of its own that the store takes.
+func TestIdentifiers(t *testing.T) {
+	w := &world.World{IDs: 1000, Seed: 3}
+	store, err := w.Publish(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{Config: Config{IDs: w.IDs}, world: w}
+	held := 0
+	if err := store.WithCurrent(snapshot.Map, func(s *snapshot.Snapshot) error { held = int(s.Counts.Identifiers); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if r.identifiers() != held || held != w.IDs+w.Persons() {
+		t.Fatalf("%d identifiers, and the snapshot holds %d", r.identifiers(), held)
+	}
+	if r.answers, err = openAnswers(store); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.answers.close() }()
+	for name, f := range map[string]struct {
+		filling
+		size int
+	}{Redis: {fillRedis, 16}, Memcached: {fillMemcached, 22}} {
+		var sent bytes.Buffer
+		if err := r.send(testConn{Writer: &sent}, f.filling); err != nil {
+			t.Fatal(name, err)
+		}
+		keys := map[string]bool{}
+		for i := range held {
+			_, key := r.identifier(nil, nil, i, f.filling)
+			want := f.size
+			if i >= w.IDs {
+				want = len("C-000000001")
+			}
+			if len(key) != want || name == Memcached && bytes.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' }) {
+				t.Fatalf("%s: the key of identifier %d is %q", name, i, key)
+			}
+			keys[string(key)] = true
+			if !bytes.Contains(sent.Bytes(), key) {
+				t.Fatalf("%s is not told of %q", name, key)
+			}
+		}
+		if len(keys) != held {
+			t.Errorf("%s: %d keys of %d identifiers", name, len(keys), held)
+		}
+	}
+}
+
+// testConn takes what is written.
+type testConn struct {
+	net.Conn
+	io.Writer
+}
+
+func (c testConn) Write(b []byte) (int, error) { return c.Writer.Write(b) }
 
 // Requests are whole, ask for the drawn identifiers in turn, and begin where
 // they are told to.
