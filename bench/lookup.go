@@ -160,11 +160,11 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 	if err := out.measureSizes(store); err != nil {
 		return nil, err
 	}
-	targets, done, err := c.targets(ctx, w, store, dir, out)
+	targets, err := c.targets(ctx, w, store, dir, out)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer closeAll(targets)
 	return out, c.measure(ctx, targets, out)
 }
 
@@ -212,10 +212,11 @@ func (c LookupConfig) measure(ctx context.Context, targets []target, out *Lookup
 }
 
 func (c LookupConfig) ask(ctx context.Context, targets []target, q ask.Question, round int, out *LookupResult) error {
-	for _, t := range targets {
+	for i := range targets {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		t := targets[(i+round)%len(targets)] // each is first in turn
 		cell := out.Find(t.name(), q)
 		if cell == nil {
 			continue

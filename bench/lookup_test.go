@@ -2,8 +2,11 @@ package bench
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,11 +28,11 @@ func BenchmarkLookup(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	targets, done, err := c.targets(b.Context(), w, store, dir, &LookupResult{Sizes: map[string]int{}})
+	targets, err := c.targets(b.Context(), w, store, dir, &LookupResult{Sizes: map[string]int{}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer done()
+	defer closeAll(targets)
 	for _, q := range lookupQuestions() {
 		for _, t := range targets {
 			if t.skips(q) {
@@ -83,6 +86,26 @@ func TestLookup(t *testing.T) {
 	}
 	if r.BytesAnID(hotSections...) >= r.BytesAnID(goMapName) {
 		t.Errorf("matchd's hot bytes are no fewer than a Go map's:\n%s", table.String())
+	}
+}
+
+// What goes wrong while targets are opened is told, and what was open is closed.
+func TestLookupFails(t *testing.T) {
+	c := DefaultLookup()
+	c.IDs, c.Probes, c.Rounds, c.LimitBytes, c.Dir = 1000, largestBatch, 1, 1<<16, t.TempDir()
+	c.Peers = filepath.Join(c.Dir, "nothing")
+	if _, err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "make peers") {
+		t.Errorf("without the program of the peers: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Peers = ""
+	c.Log = func(format string, _ ...any) {
+		if strings.HasPrefix(format, "filling") {
+			cancel()
+		}
+	}
+	if _, err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
 	}
 }
 

@@ -24,46 +24,42 @@ type target interface {
 	close()
 }
 
-// targets opens all that is to be measured; done closes it again.
-func (c LookupConfig) targets(ctx context.Context, w *world.World, store *snapshot.Store, dir string, out *LookupResult) (_ []target, done func(), err error) {
-	var cleanup []func()
-	done = func() {
-		for _, f := range cleanup {
-			f()
-		}
-	}
+// targets opens all that is to be measured.
+func (c LookupConfig) targets(ctx context.Context, w *world.World, store *snapshot.Store, dir string, out *LookupResult) (list []target, err error) {
 	defer func() {
 		if err != nil {
-			done()
+			closeAll(list)
+			list = nil
 		}
 	}()
 	draws := &draws{w: w, pool: c.Probes, seed: c.Seed + 1}
-	var list []target
 	for _, m := range c.Memory {
 		t, err := newMatchd(store, m, w, draws)
 		if err != nil {
-			return nil, nil, err
+			return list, err
 		}
-		cleanup = append(cleanup, t.close)
 		list = append(list, t)
 	}
 	c.Log("filling a Go map")
 	m, err := newGoMap(w, store)
 	if err != nil {
-		return nil, nil, err
+		return list, err
 	}
 	out.Sizes[goMapName] = m.bytes()
 	list = append(list, &local{title: goMapName, draws: draws, answerers: []ask.Answerer{m.reader(), m.reader()}, end: m.close})
-	cleanup = append(cleanup, m.close)
 	peers, err := c.startPeers(ctx, w, dir, draws, out)
-	for _, p := range peers {
-		cleanup = append(cleanup, p.close)
-	}
+	list = append(list, peers...)
 	if err != nil {
-		return nil, nil, err
+		return list, err
 	}
 	runtime.GC()
-	return append(list, peers...), done, ctx.Err()
+	return list, ctx.Err()
+}
+
+func closeAll(list []target) {
+	for _, t := range list {
+		t.close()
+	}
 }
 
 // draws are the identifiers that questions ask, drawn once.
@@ -114,6 +110,11 @@ func newMatchd(store *snapshot.Store, m snapshot.Memory, w *world.World, d *draw
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = e.Close()
+		}
+	}()
 	if err := e.SetClients([]engine.Client{worldClient}); err != nil {
 		return nil, err
 	}

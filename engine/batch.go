@@ -96,6 +96,12 @@ func (b *Batch) Customer(p *Profile) []byte { return b.customers[p.customer.from
 // may see, ascending; [Session.Segment] names them.
 func (b *Batch) Segments(p *Profile) []uint32 { return b.segments[p.segments.from:p.segments.to] }
 
+// forget drops what points into the snapshot. A batch outlives its session, and
+// the collector must not find addresses in it that belong to nobody any more.
+func (b *Batch) forget() {
+	b.current, b.profile.Customer = snapshot.Record{}, nil
+}
+
 // mark is a place that a batch can be cut back to.
 type mark struct{ answers, profiles, customers, segments int }
 

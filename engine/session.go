@@ -83,6 +83,7 @@ func (s *Session) Match(b *Batch, ids [][]byte) error {
 		}
 		if b.full() {
 			b.Reset()
+			b.forget()
 			return ErrTooLarge
 		}
 	}
@@ -90,6 +91,7 @@ func (s *Session) Match(b *Batch, ids [][]byte) error {
 		b.Answers[i].Asked = i
 		s.counts[b.Answers[i].result()]++
 	}
+	b.forget()
 	return nil
 }
 

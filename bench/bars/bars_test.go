@@ -55,7 +55,7 @@ func found() *Result {
 		Config: c.wire(), IDs: 1000, Identifiers: 1000, Bytes: 50_000,
 		Memory:      []wire.Memory{{Server: wire.Redis, Used: 140_000}},
 		Latency:     []wire.Latency{{Server: wire.Matchd, Rounds: []wire.Percentiles{{P99: 1.1e6}}}, {Server: wire.Bare, Rounds: []wire.Percentiles{{P99: 1e6}}}},
-		Swap:        []wire.Swap{{During: wire.Percentiles{P99: 19e5}, Rest: wire.Percentiles{P99: 1e6}}},
+		Swap:        []wire.Swap{{During: wire.Percentiles{P99: 19e5}, Before: wire.Percentiles{P99: 1e6}}},
 		Allocations: []wire.Allocations{{Case: wire.Single, How: "GET", Requests: 1000}, {Case: wire.Batch, How: "POST of 100", Requests: 1000, ARequest: 0.004}},
 	}
 	for _, k := range []struct {

@@ -89,7 +89,7 @@ func (r *Result) latencyBars() []Bar {
 	}
 	if len(r.Wire.Swap) > 0 {
 		s := r.Wire.SwapMedians()
-		swap = swap.is(r.Wire.SwapP99Ratio(), "%s µs by %s", micros(s.During.P99), micros(s.Rest.P99))
+		swap = swap.is(r.Wire.SwapP99Ratio(), "%s µs by %s", micros(s.During.P99), micros(s.Before.P99))
 	}
 	return []Bar{half, swap}
 }

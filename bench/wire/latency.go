@@ -66,6 +66,10 @@ func percentiles(h, late *hdrhistogram.Histogram) Percentiles {
 // begins as far from the round's start.
 const swapShare = 4
 
+// aftermath is how long after a swap the old snapshot may still be being given
+// back, and what had to wait be answered.
+const aftermath = 100 * time.Millisecond
+
 // longestSwapRound bounds the rounds that slow swaps make longer.
 const longestSwapRound = 30 * time.Second
 
@@ -121,9 +125,8 @@ func (r *run) swap(ctx context.Context, round int, d time.Duration) (Swap, error
 	if err := errors.Join(err, t.err); err != nil {
 		return Swap{}, fmt.Errorf("swap: %w", err)
 	}
-	rest := res.Between(res.Start, t.from)
-	rest.Merge(res.Between(t.to, res.Start.Add(d)))
-	return Swap{t.to.Sub(t.from), percentiles(res.Between(t.from, t.to), res.Late), percentiles(rest, res.Late)}, nil
+	during, before := res.Between(t.from, t.to.Add(aftermath)), res.Between(res.Start, t.from)
+	return Swap{t.to.Sub(t.from), percentiles(during, res.Late), percentiles(before, res.Late)}, nil
 }
 
 // reload has the store name another snapshot, by a CURRENT that the store wrote

@@ -79,17 +79,17 @@ func (r *Result) printLatency(w io.Writer) {
 	}
 	var during, rest Latency
 	for _, s := range r.Swap {
-		during.Rounds, rest.Rounds = append(during.Rounds, s.During), append(rest.Rounds, s.Rest)
+		during.Rounds, rest.Rounds = append(during.Rounds, s.During), append(rest.Rounds, s.Before)
 	}
 	for _, part := range []struct {
 		name string
 		l    *Latency
-	}{{"during a swap", &during}, {"before and after it", &rest}} {
+	}{{"during a swap", &during}, {"before it", &rest}} {
 		least, most := part.l.Spread()
 		row(Matchd+", "+part.name, part.l.Medians(), us(least)+" to "+us(most))
 	}
 	m := r.SwapMedians()
-	fmt.Fprintf(w, "\nA swap took %s, in which %s requests were due. By the same round's p99: %.2f × during a swap, by that before and after it",
+	fmt.Fprintf(w, "\nA swap took %s, in which %s requests were due. By the same round's p99: %.2f × during a swap, by that before it",
 		m.Took.Round(time.Millisecond), bench.Count(int(m.During.Requests)), r.SwapP99Ratio())
 	if a, b := r.FindLatency(Matchd), r.FindLatency(Bare); a != nil && b != nil {
 		fmt.Fprintf(w, "; %.2f × without one, by the bare handler's", P99Ratio(a, b))
@@ -147,7 +147,7 @@ func (r *Result) Benchmark(w io.Writer) {
 	}
 	for _, s := range r.Swap {
 		latency(Matchd+"/during a swap", s.During)
-		latency(Matchd+"/beside a swap", s.Rest)
+		latency(Matchd+"/beside a swap", s.Before)
 	}
 	for _, m := range r.Memory {
 		line("memory/"+m.Server, fmt.Sprintf("1\t%d resident-bytes\t%.1f B/id", m.Resident, r.BytesAnID(m.Resident)))

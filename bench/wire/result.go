@@ -176,28 +176,28 @@ type Swap struct {
 	// Took is the time from when the store named the other snapshot until
 	// matchd said that it serves it.
 	Took time.Duration `json:"took_ns"`
-	// During is of the requests that should have been sent in that time, Rest
-	// of all others of the round.
+	// During is of the requests that should have been sent in that time and
+	// shortly after it, Before of those of the same round that came before.
 	During Percentiles `json:"during"`
-	Rest   Percentiles `json:"rest"`
+	Before Percentiles `json:"rest"`
 }
 
 // SwapMedians are the medians of the rounds, each of its own.
 func (r *Result) SwapMedians() Swap {
 	var during, rest []Percentiles
 	for _, s := range r.Swap {
-		during, rest = append(during, s.During), append(rest, s.Rest)
+		during, rest = append(during, s.During), append(rest, s.Before)
 	}
 	return Swap{
 		Took:   medianOf(r.Swap, func(s Swap) time.Duration { return s.Took }),
-		During: medians(during), Rest: medians(rest),
+		During: medians(during), Before: medians(rest),
 	}
 }
 
 // SwapP99Ratio is the median, over the rounds, of the 99th percentile during a
-// swap by that of the rest of the round.
+// swap by that before it, in the same round.
 func (r *Result) SwapP99Ratio() float64 {
-	return medianOf(r.Swap, func(s Swap) float64 { return p99Ratio(s.During, s.Rest) })
+	return medianOf(r.Swap, func(s Swap) float64 { return p99Ratio(s.During, s.Before) })
 }
 
 // Memory is what a server holds for the data, in bytes.

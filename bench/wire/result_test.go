@@ -24,7 +24,7 @@ func TestResult(t *testing.T) {
 			{Matchd, []Percentiles{{P50: 3, P99: 20e3}, {P50: 1, P99: 50e3}, {P50: 2, P99: 30e3}}},
 			{Bare, []Percentiles{{P99: 10e3}, {P99: 50e3}, {P99: 5e3}}},
 		},
-		Swap:        []Swap{{Took: 7e6, During: Percentiles{P99: 9e6}, Rest: Percentiles{P99: 4e6}}},
+		Swap:        []Swap{{Took: 7e6, During: Percentiles{P99: 9e6}, Before: Percentiles{P99: 4e6}}},
 		Memory:      []Memory{{Server: Redis, Resident: 123_000, Used: 120_000}},
 		Allocations: []Allocations{{Single, "GET", 200_000, 0.004}},
 
@@ -49,7 +49,7 @@ func TestResult(t *testing.T) {
 	if p := l.Medians(); p.P50 != 2 || p.P99 != 30e3 || least != 20e3 || most != 50e3 {
 		t.Errorf("%+v, %s to %s", p, least, most)
 	}
-	if s := r.SwapMedians(); s.Took != 7*time.Millisecond || s.During.P99 != 9e6 || s.Rest.P99 != 4e6 {
+	if s := r.SwapMedians(); s.Took != 7*time.Millisecond || s.During.P99 != 9e6 || s.Before.P99 != 4e6 {
 		t.Errorf("%+v", s)
 	}
 	if r.FindMemory(Redis).Used != 120_000 || r.FindMemory(Matchd) != nil || r.FindLatency(Redis) != nil || r.FindAllocations(Single).Requests != 200_000 || r.FindAllocations(Batch) != nil {
