@@ -122,7 +122,7 @@ type conn struct {
 	closed   atomic.Bool
 	linger   atomic.Bool
 
-	waiting atomic.Uint64 // how often it began to wait, and for what
+	waiting atomic.Uint64 // how often it began to wait, and for what; cutOff
 	// What the patrol saw last, and when first.
 	seen  uint64
 	since time.Time

@@ -9,13 +9,16 @@ type header struct {
 	unmet         bool // it expects something else than 100-continue
 }
 
-// readHeader reads a request's header, as it came, in one pass, and reports
-// whether it can be read in one way only. fasthttp takes a request that has
-// both a Content-Length and a Transfer-Encoding, ignores "Transfer-Encoding:
-// identity", and takes folded lines, bare line feeds and names with spaces; a
-// proxy in front may see the end of such a request elsewhere, and what one of
-// the two takes for a body the other takes for the next request (RFC 9112,
-// section 11.2). So all of it is refused, and two keys in one request too.
+// readHeader reads a request's header fields, as they came, in one pass, and
+// reports whether they can be read in one way only. fasthttp takes fields that
+// hold both a Content-Length and a Transfer-Encoding, ignores
+// "Transfer-Encoding: identity", and takes folded lines, bare line feeds and
+// names with spaces; a proxy in front may see the end of such a request
+// elsewhere, and what one of the two takes for a body the other takes for the
+// next request (RFC 9112, section 11.2). So all of it is refused among the
+// fields, and two keys in one request too. What stands outside of them is read
+// as fasthttp reads it: a request line that ends in a bare line feed, empty
+// lines before it, and the extensions and trailers of a chunked body.
 //
 // fasthttp gives the handler no say before the body was read, so the check
 // comes after that; the connection is closed with the refusal, and what

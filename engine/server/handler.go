@@ -74,13 +74,14 @@ func (r *route) method(h *fasthttp.RequestHeader) (routeID, *problem) {
 // handle serves one request of the public listener.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	id := routeOther
+	cut := beginWork(ctx)
 	defer func() {
 		if v := recover(); v != nil {
 			s.panicked(v)
 			ctx.Response.Reset()
 			problemPanic.write(ctx)
 		}
-		if s.draining.Load() {
+		if cut || s.draining.Load() {
 			ctx.Response.SetConnectionClose()
 		}
 		s.metrics.observe(id, ctx.Response.StatusCode(), time.Since(ctx.Time()))

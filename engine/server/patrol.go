@@ -8,23 +8,38 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// wait is what a connection waits for.
+// wait is what a connection waits for, if anything.
 type wait uint64
 
 const (
 	waitRequest wait = iota // the rest of a request; of a new connection, the first one
 	waitIdle                // the next request
 	waitAnswer              // room for the rest of an answer
-	waits
+	atWork                  // nothing of the caller's: the handler runs, for as long as it takes
+
+	waits  = atWork // those that end
+	states = atWork + 1
 )
 
-// begin notes that the connection waits anew. Only the connection's own
-// goroutine calls it, so nothing is lost between the two halves.
-func (c *conn) begin(w wait) {
-	c.waiting.Store((c.waiting.Load()/uint64(waits)+1)*uint64(waits) + uint64(w))
+// cutOff is the bit of conn.waiting that the patrol sets, and nobody clears.
+const cutOff = 1 << 63
+
+// begin notes that the connection waits anew, and reports whether it was cut
+// off before. Only the connection's own goroutine calls it, so what it waits
+// for stays between the two halves; the addition keeps cutOff.
+func (c *conn) begin(w wait) (cut bool) {
+	return c.waiting.Add(uint64(states+w-c.waitsFor()))&cutOff != 0
 }
 
-func (c *conn) waitsFor() wait { return wait(c.waiting.Load() % uint64(waits)) }
+func (c *conn) waitsFor() wait { return wait(c.waiting.Load() % uint64(states)) }
+
+// beginWork notes that a request's handler runs. It reports whether the
+// connection was cut off while the last of the request came in: then nothing
+// more can be read from it, and the answer has to say that it closes.
+func beginWork(ctx *fasthttp.RequestCtx) (cut bool) {
+	c, ok := ctx.Conn().(*conn)
+	return ok && c.begin(atWork)
+}
 
 // follow is a fasthttp.Server.ConnState: it notes where a request begins and
 // where it is over.
@@ -38,7 +53,7 @@ func follow(nc net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// patience is how long a connection may wait.
+// patience is how long each wait may take.
 type patience [waits]time.Duration
 
 func (l Limits) patience() patience {
@@ -69,16 +84,20 @@ func (l *listener) patrol(p patience, done <-chan struct{}) {
 	}
 }
 
-// inspect looks at every connection once. None is cut off early.
+// inspect looks at every connection once. None is cut off early, and none
+// while its handler runs: a deadline stays, so the next read would fail.
 func (l *listener) inspect(p patience, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		switch at := c.waiting.Load(); {
+		at := c.waiting.Load()
+		w := wait(at % uint64(states))
+		switch {
 		case at != c.seen:
 			c.seen, c.since = at, now
-		case now.Sub(c.since) < p[wait(at%uint64(waits))], c.closed.Load():
-		case wait(at%uint64(waits)) == waitAnswer:
+		case w == atWork || now.Sub(c.since) < p[w] || c.closed.Load():
+		case !c.waiting.CompareAndSwap(at, at|cutOff): // the wait is over
+		case w == waitAnswer:
 			_ = c.Conn.SetWriteDeadline(longAgo)
 		default:
 			_ = c.Conn.SetReadDeadline(longAgo)

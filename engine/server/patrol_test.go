@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // deadlines is a connection that only notes which deadlines were set.
@@ -24,7 +26,7 @@ func (d *deadlines) SetWriteDeadline(t time.Time) error {
 
 // A connection that goes from wait to wait at random moments is cut off when,
 // and only when, one of them has outlasted its patience: not before, at most
-// two ticks after, and in the direction that it waits for.
+// two ticks after, and in the direction that it waits for. At work it never is.
 func TestPatrolIsExact(t *testing.T) {
 	p := patience{waitRequest: 80, waitIdle: 300, waitAnswer: 50} // of any unit
 	const tick = 10
@@ -40,11 +42,17 @@ func TestPatrolIsExact(t *testing.T) {
 		phase := random.IntN(tick)
 		for ; !raw.read && !raw.write && now < 5000; now++ {
 			if random.IntN(60) == 0 {
-				start, what = now, wait(random.IntN(int(waits)))
+				start, what = now, wait(random.IntN(int(states)))
 				c.begin(what)
 			}
 			if now%tick == phase {
 				l.inspect(p, time.Unix(0, int64(now)))
+			}
+			if what == atWork {
+				if raw.read || raw.write {
+					t.Fatalf("seed %d: cut off at work", seed)
+				}
+				continue
 			}
 			if late := now - start - int(p[what]) - 2*tick; late > 0 && !raw.read && !raw.write {
 				t.Fatalf("seed %d: wait %d is %d too long", seed, what, late)
@@ -63,6 +71,85 @@ func TestPatrolIsExact(t *testing.T) {
 	}
 	if len(cut) != int(waits) {
 		t.Errorf("cut off: %v", cut)
+	}
+}
+
+// A request whose last byte came just as its connection was cut off is
+// answered, and the answer says that there is no more to be had.
+func TestCutOffIsSaid(t *testing.T) {
+	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	must(t, err)
+	p := patience{waitRequest: 80, waitIdle: 80, waitAnswer: 80}
+	for w := range waits {
+		for _, at := range []int64{79, 80} {
+			l, raw := newListener(nil, 1, 0, nil), &deadlines{}
+			c, refusal := l.admit(raw)
+			if refusal != nil {
+				t.Fatal(refusal.detail)
+			}
+			c.begin(w)
+			l.inspect(p, time.Unix(0, 0))
+			l.inspect(p, time.Unix(0, at))
+			ctx := requestCtx(t, "GET", "/v1/match?id="+maidOne, "key-acme", "")
+			ctx.Init2(c, discard{}, false)
+			s.handle(ctx)
+			if got := &ctx.Response; got.StatusCode() != 200 || got.ConnectionClose() != (at == 80) {
+				t.Errorf("wait %d for %d: got %d, closes %v", w, at, got.StatusCode(), got.ConnectionClose())
+			}
+			if c.waitsFor() != atWork {
+				t.Errorf("wait %d: waits for %d while the handler runs", w, c.waitsFor())
+			}
+		}
+	}
+}
+
+// A handler may take longer than all timeouts: its connection goes on, with
+// the request that already waits in the socket and with one that has a body.
+// What is awaited after that is bounded again.
+func TestHandlersMayTakeLong(t *testing.T) {
+	s, err := New(Options{
+		Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
+		Limits: Limits{ReadTimeout: time.Hour, WriteTimeout: time.Hour, IdleTimeout: time.Hour},
+	})
+	must(t, err)
+	// The patrol goes by now and in a day.
+	aDay := func() {
+		now := time.Now()
+		s.listener.inspect(s.limits.patience(), now)
+		s.listener.inspect(s.limits.patience(), now.Add(24*time.Hour))
+	}
+	runs, finish := make(chan bool, 3), make(chan bool)
+	s.lookup = func(ctx *fasthttp.RequestCtx, q *request) *problem {
+		runs <- true
+		<-finish
+		aDay()
+		return s.serveV1(ctx, q)
+	}
+	c := keeper{run(t, s).Server}.open(t)
+	body := batch(maidOne)
+	c.send("/v1/match?id=" + maidOne)
+	<-runs
+	c.send("/v1/match?id=" + maidOne) // it waits in the socket
+	_, err = io.WriteString(c, "POST /v1/match HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-acme\r\nContent-Length: "+
+		string(appendInt(nil, len(body)))+"\r\n\r\n"+body+"GET ")
+	must(t, err)
+	close(finish)
+	for i := range 3 {
+		if got := c.read(); got.status != 200 || got.close {
+			t.Fatalf("request %d: got %+v", i, got)
+		}
+	}
+	waitFor(t, func() bool {
+		s.listener.mu.Lock()
+		defer s.listener.mu.Unlock()
+		for c := range s.listener.conns {
+			return c.waitsFor() == waitRequest
+		}
+		return false
+	})
+	aDay()
+	if got := readReplies(t, c.br); len(got) != 1 || got[0].status != 408 {
+		t.Errorf("half a request after all that: got %+v", got)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 // A timeout is never early, and late by a quarter of the shortest of the three,
 // or half a second, at most.
 type Limits struct {
-	// ReadTimeout is for a whole request, from its first byte; 2 s.
+	// ReadTimeout is for a whole request, from its first byte; 2 s. The time
+	// that its answer takes to make counts for none of the three.
 	ReadTimeout time.Duration
 	// WriteTimeout is for a whole answer; 2 s.
 	WriteTimeout time.Duration
