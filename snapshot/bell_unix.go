@@ -26,7 +26,13 @@ func newBell() *bell {
 	if err != nil {
 		return nil
 	}
+	return bellOf(r, w)
+}
+
+// bellOf makes a bell of the ends of a pipe, which it closes when it cannot.
+func bellOf(r, w *os.File) *bell {
 	b := &bell{r: r, w: w}
+	var err error
 	if b.conn, err = r.SyscallConn(); err != nil {
 		b.close()
 		return nil
@@ -47,7 +53,8 @@ func (b *bell) listen(fd uintptr) bool {
 	return err != unix.EAGAIN
 }
 
-// wait lets others run. It reports whether it could.
+// wait lets others run. It reports whether it could; once it could not, there may
+// be a byte left in the pipe, and the bell is of no more use.
 func (b *bell) wait() bool {
 	b.rung = false
 	return b.conn.Read(b.hear) == nil && b.rung

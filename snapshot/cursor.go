@@ -32,9 +32,6 @@ func (c *cursor) uvarint(limit uint64) uint64 {
 	return v
 }
 
-// varint reads a signed number.
-func (c *cursor) varint() int64 { return unzigzag(c.uvarint(math.MaxUint64)) }
-
 func (c *cursor) byte() byte {
 	if b := c.bytes(1); b != nil {
 		return b[0]

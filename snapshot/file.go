@@ -21,10 +21,12 @@ type file struct {
 	end    int64    // where sections end
 	root   [32]byte
 
-	data   []byte      // the whole file
-	mapped bool        // data is to be unmapped
-	path   string      // that data is mapped from
-	info   os.FileInfo // of what is mapped
+	data   []byte // the whole file
+	mapped bool   // data is to be unmapped
+	// src is what data is mapped from, until it is checked: a copy is read from
+	// it, which costs less than from the mapping, and does not look for the file
+	// by a name that may be gone.
+	src *os.File
 	// once is after how many bytes of a walk through data their pages are given
 	// back; see [Once]. 0 keeps them.
 	once int64
@@ -44,12 +46,16 @@ func (s span) holds(o span) bool { return s.from <= o.from && o.to <= s.to }
 func (s span) len() int64 { return s.to - s.from }
 
 // openFile maps a file and parses its tail. It does not check the chunks.
-func openFile(dir, name string) (*file, error) {
+func openFile(dir, name string) (c *file, err error) {
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // opened for reading
+	defer func() {
+		if err != nil {
+			_ = f.Close() // opened for reading
+		}
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -61,7 +67,6 @@ func openFile(dir, name string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %s: %w", name, err)
 	}
-	var c *file
 	err = Guard(func() (err error) {
 		c, err = parseFile(name, data)
 		return err
@@ -69,7 +74,7 @@ func openFile(dir, name string) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(err, unmap(data))
 	}
-	c.mapped, c.path, c.info = true, f.Name(), info
+	c.mapped, c.src = true, f
 	return c, nil
 }
 
@@ -170,17 +175,22 @@ func (f *file) checkPadding() error {
 	return nil
 }
 
-// setHot says which sections lookups read: from one to another.
-func (f *file) setHot(first, last string) error {
-	a, err := f.find(first)
-	if err != nil {
-		return err
+// setHot says which sections lookups read. They must stand in that order, so
+// that what spans them has them all.
+func (f *file) setHot(tags ...string) error {
+	for i, tag := range tags {
+		e, err := f.find(tag)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			f.hot = span{e.offset, e.offset}
+		}
+		if e.offset < f.hot.to {
+			return corrupt(f.name, tag, e.offset, "it is out of order: it must stand after %q", tags[i-1])
+		}
+		f.hot.to = e.offset + e.length
 	}
-	b, err := f.find(last)
-	if err != nil {
-		return err
-	}
-	f.hot = span{a.offset, max(a.offset, b.offset+b.length)}
 	return nil
 }
 
@@ -205,6 +215,19 @@ func (f *file) section(tag string) ([]byte, error) {
 		return f.copied[from:to:to], nil
 	}
 	return f.data[from:to:to], nil
+}
+
+// hotSection is section for what lookups read: where there is a copy, it is
+// from there or not at all.
+func (f *file) hotSection(tag string) ([]byte, error) {
+	e, err := f.find(tag)
+	if err != nil {
+		return nil, err
+	}
+	if f.copied != nil && !f.hot.holds(span{e.offset, e.offset + e.length}) {
+		return nil, corrupt(f.name, tag, e.offset, "it is no part of the copy")
+	}
+	return f.section(tag)
 }
 
 // walk gives the pages of a mapping back behind a reader who goes through it
@@ -236,8 +259,17 @@ func (w *walk) end(at int64) {
 	}
 }
 
+// closeSource closes what data is mapped from, which the mapping outlives.
+func (f *file) closeSource() {
+	if f.src != nil {
+		_ = f.src.Close() // opened for reading
+		f.src = nil
+	}
+}
+
 // close gives the mapping back.
 func (f *file) close(p *pace) error {
+	f.closeSource()
 	var err error
 	if f.mapped {
 		err = unmapSlowly(f.data, p)

@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,5 +127,63 @@ func TestWhatNoSectionHoldsIsChecked(t *testing.T) {
 	}
 	if padded < 10 {
 		t.Errorf("%d places of padding", padded)
+	}
+}
+
+// The sections that lookups read stand in one order. In any other, a part would
+// lie outside of what is copied, with all checksums right.
+func TestSectionsOutOfOrderAreRefused(t *testing.T) {
+	files, _ := sampleFiles(t, 1, 1, 12)
+	name := indexName(0)
+	for _, order := range [][]int{{0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}, {0, 1, 2}} {
+		forged := forgeFile(t, files, name, func(body []byte, toc []tocEntry) []byte {
+			if len(toc) != 3 {
+				t.Fatalf("%d sections", len(toc))
+			}
+			out, from := bytes.Clone(body[:headerSize]), [3]tocEntry(toc)
+			for i, o := range order {
+				e := from[o]
+				toc[i] = tocEntry{tag: e.tag, offset: int64(len(out)), length: e.length}
+				out = append(out, body[e.offset:alignUp(e.offset+e.length, sectionAlign)]...)
+			}
+			return out
+		})
+		dir := t.TempDir()
+		for n, b := range forged {
+			if err := os.WriteFile(filepath.Join(dir, n), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, m := range []Memory{Map, Copy, Once} {
+			s, err := Open(dir, nil, m)
+			if s != nil {
+				err = errors.Join(err, s.Close())
+			}
+			if slices.IsSorted(order) {
+				if err != nil {
+					t.Errorf("memory %s, in order: %v", m, err)
+				}
+			} else if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "out of order") {
+				t.Errorf("memory %s, order %v: error %v, want one of order", m, order, err)
+			}
+		}
+	}
+}
+
+// What lookups read never comes from the mapping where there is a copy.
+func TestHotSectionOutsideTheCopyIsRefused(t *testing.T) {
+	files, _ := sampleFiles(t, 1, 1, 12)
+	f, err := parseFile(indexName(0), files[indexName(0)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.setHot(sectionFilter); err != nil {
+		t.Fatal(err)
+	}
+	f.copied = bytes.Clone(f.data[f.hot.from:f.hot.to])
+	for _, tag := range []string{sectionParams, sectionFilter, sectionTable} {
+		if _, err := f.hotSection(tag); errors.Is(err, ErrCorrupt) == (tag == sectionFilter) {
+			t.Errorf("section %s: error %v", tag, err)
+		}
 	}
 }

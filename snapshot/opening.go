@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"sync/atomic"
 
@@ -21,7 +20,11 @@ func (s *Snapshot) openFiles(m Memory, openFile func(name string) (*file, error)
 	s.files = make([]*file, len(s.Files))
 	err := s.eachFile(func(w *worker, i int) error {
 		w.pace.step()
-		return s.openOne(i, openFile)
+		err := s.openOne(i, openFile)
+		if f := s.files[i]; f != nil && m != Copy {
+			f.closeSource() // rather than keep one open for every file
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -72,10 +75,10 @@ func (s *Snapshot) eachFile(f func(w *worker, i int) error) error {
 func (s *Snapshot) openOne(i int, openFile func(name string) (*file, error)) error {
 	want := s.manifest.header
 	want.kind, want.shard, want.shards = kindIndex, uint32(i), uint32(s.IndexShards)
-	name, first, last := indexName(i), sectionFilter, sectionTable
+	name, hot := indexName(i), []string{sectionParams, sectionFilter, sectionTable}
 	if i >= s.IndexShards {
 		want.kind, want.shard, want.shards = kindRecords, uint32(i-s.IndexShards), uint32(s.RecordShards)
-		name, first, last = recordName(i-s.IndexShards), sectionHot, sectionHot
+		name, hot = recordName(i-s.IndexShards), []string{sectionHot}
 	}
 	info := s.Files[i]
 	if info.Name != name {
@@ -92,7 +95,7 @@ func (s *Snapshot) openOne(i int, openFile func(name string) (*file, error)) err
 	if int64(len(f.data)) != info.Size || !bytes.Equal(f.root[:], info.Root) {
 		return corrupt(name, "toc", f.end, "it is not the file that the manifest names")
 	}
-	return f.setHot(first, last)
+	return f.setHot(hot...)
 }
 
 // makeArena makes one piece of memory for the hot parts of all files, so that
@@ -141,9 +144,8 @@ type worker struct {
 	// keep leaves what lookups read mapped. Otherwise it is not seen in the
 	// mapping again, and its pages are given back when they have been checked.
 	keep  bool
-	src   *os.File // what is copied from, the same file as the mapping
-	ahead int64    // up to where the file has been read or mapped
-	edge  []byte   // a chunk that the copy has a part of
+	ahead int64  // up to where the file has been read or mapped
+	edge  []byte // a chunk that the copy has a part of
 }
 
 func (w *worker) end() { w.pace.end() }
@@ -155,13 +157,7 @@ const aheadSize = 8 * ChunkSize
 // checksum, in the copy as far as that has it, and looks that the padding is
 // zero.
 func (w *worker) check(f *file) error {
-	if f.copied != nil {
-		var err error
-		if w.src, err = f.reopen(); err != nil {
-			return err
-		}
-		defer func() { _ = w.src.Close() }() // opened for reading
-	}
+	defer f.closeSource()
 	w.ahead = 0
 	return Guard(func() error {
 		behind := int64(0)
@@ -209,7 +205,7 @@ func (w *worker) read(f *file, at span) ([]byte, error) {
 func (w *worker) copy(f *file, at span) (b []byte, err error) {
 	if at.to > w.ahead {
 		w.ahead = min(at.from+aheadSize, f.hot.to)
-		_, err = w.src.ReadAt(f.copied[at.from-f.hot.from:w.ahead-f.hot.from], at.from)
+		_, err = f.src.ReadAt(f.copied[at.from-f.hot.from:w.ahead-f.hot.from], at.from)
 		w.pace.step()
 	}
 	return f.copied[at.from-f.hot.from : at.to-f.hot.from], err
@@ -221,7 +217,7 @@ func (w *worker) copyEdge(f *file, at span) ([]byte, error) {
 		w.edge = make([]byte, ChunkSize)
 	}
 	b := w.edge[:at.to-at.from]
-	if _, err := w.src.ReadAt(b, at.from); err != nil {
+	if _, err := f.src.ReadAt(b, at.from); err != nil {
 		return nil, err
 	}
 	part := span{max(at.from, f.hot.from), min(at.to, f.hot.to)}
@@ -246,23 +242,6 @@ func (w *worker) letGo(f *file, part span) {
 			w.pace.step()
 		}
 	}
-}
-
-// reopen opens the file that is mapped once more, for reading: it costs less to
-// copy from than the mapping does.
-func (f *file) reopen() (*os.File, error) {
-	src, err := os.Open(f.path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := src.Stat()
-	if err == nil && !os.SameFile(info, f.info) {
-		err = corrupt(f.name, "file", -1, "it was replaced while it was opened")
-	}
-	if err != nil {
-		return nil, errors.Join(err, src.Close())
-	}
-	return src, nil
 }
 
 // readFailed is the error of a chunk that could not be read.

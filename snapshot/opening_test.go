@@ -39,7 +39,7 @@ func TestArenaHoldsWhatLookupsRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := len(b) > 0 && address(b) >= address(s.arena) && address(b) < at
-			read := e.tag == sectionFilter || e.tag == sectionTable || e.tag == sectionHot
+			read := e.tag == sectionParams || e.tag == sectionFilter || e.tag == sectionTable || e.tag == sectionHot
 			if in != read && len(b) > 0 || in && address(b)%sectionAlign != 0 {
 				t.Errorf("%s, section %s at %#x: in the arena is %t", f.name, e.tag, address(b), in)
 			}
@@ -69,7 +69,7 @@ func TestFileThatChangesWhileItIsOpenedIsRefused(t *testing.T) {
 		return func(f *file, data []byte) error {
 			data = bytes.Clone(data)
 			data[at(f)] ^= 1
-			file, err := os.OpenFile(f.path, os.O_WRONLY, 0)
+			file, err := os.OpenFile(f.src.Name(), os.O_WRONLY, 0)
 			if err != nil {
 				return err
 			}
@@ -84,9 +84,9 @@ func TestFileThatChangesWhileItIsOpenedIsRefused(t *testing.T) {
 		"amid what is read":       flip(func(f *file) int64 { return (f.hot.from + f.hot.to) / 2 }),
 		"last that is read":       flip(func(f *file) int64 { return f.hot.to - 1 }),
 		"last below the toc":      flip(func(f *file) int64 { return f.end - 1 }),
-		"cut to nothing":          func(f *file, _ []byte) error { return os.Truncate(f.path, 0) },
-		"cut amid what is read":   func(f *file, _ []byte) error { return os.Truncate(f.path, (f.hot.from+f.hot.to)/2) },
-		"cut before what is read": func(f *file, _ []byte) error { return os.Truncate(f.path, f.hot.from/2) },
+		"cut to nothing":          func(f *file, _ []byte) error { return os.Truncate(f.src.Name(), 0) },
+		"cut amid what is read":   func(f *file, _ []byte) error { return os.Truncate(f.src.Name(), (f.hot.from+f.hot.to)/2) },
+		"cut before what is read": func(f *file, _ []byte) error { return os.Truncate(f.src.Name(), f.hot.from/2) },
 	}
 	store, cur, files := sampleStore(t, 20_000)
 	for _, name := range []string{"index-0001", "records-0001"} {
@@ -102,12 +102,14 @@ func TestFileThatChangesWhileItIsOpenedIsRefused(t *testing.T) {
 				}
 			}
 		}
-		replace := func(f *file) error {
-			other := filepath.Join(dir, "other")
-			return errors.Join(os.WriteFile(other, files[name], 0o600), os.Rename(other, f.path))
-		}
-		if err := checkChanged(t, dir, name, Copy, replace); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s replaced: %v", name, err)
+		for _, m := range []Memory{Map, Copy, Once} {
+			remove := func(f *file) error { return os.Remove(f.src.Name()) }
+			if err := checkChanged(t, dir, name, m, remove); err != nil {
+				t.Errorf("memory %s, %s removed while it is opened: %v", m, name, err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -126,11 +128,12 @@ func TestTheCopyIsWhatIsChecked(t *testing.T) {
 			err := checkChanged(t, dir, name, Copy, func(f *file) (err error) {
 				data := bytes.Clone(files[name])
 				data[place(f)] ^= 1
-				f.path = filepath.Join(dir, "other")
-				if err := os.WriteFile(f.path, data, 0o600); err != nil {
+				other := filepath.Join(dir, "other")
+				if err := os.WriteFile(other, data, 0o600); err != nil {
 					return err
 				}
-				f.info, err = os.Stat(f.path)
+				f.closeSource()
+				f.src, err = os.Open(other)
 				return err
 			})
 			if !errors.Is(err, ErrCorrupt) {
@@ -150,11 +153,11 @@ func checkChanged(t *testing.T, dir, name string, m Memory, change func(*file) e
 	if !f.mapped {
 		t.Skip("files are read into memory here")
 	}
-	first, last := sectionFilter, sectionTable
-	if _, err := f.find(first); err != nil {
-		first, last = sectionHot, sectionHot
+	hot := []string{sectionParams, sectionFilter, sectionTable}
+	if _, err := f.find(sectionHot); err == nil {
+		hot = []string{sectionHot}
 	}
-	if err := f.setHot(first, last); err != nil {
+	if err := f.setHot(hot...); err != nil {
 		t.Fatal(err)
 	}
 	s := Snapshot{files: []*file{f}}
@@ -168,5 +171,9 @@ func checkChanged(t *testing.T, dir, name string, m Memory, change func(*file) e
 	}
 	w := worker{keep: m == Map}
 	defer w.end()
-	return errors.Join(w.check(f), s.Close())
+	err = w.check(f)
+	if f.src != nil {
+		t.Errorf("%s stays open after it was checked", name)
+	}
+	return errors.Join(err, s.Close())
 }

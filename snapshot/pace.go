@@ -41,9 +41,12 @@ func (p *pace) yield() {
 		p.bell = newBell()
 		p.deaf = p.bell == nil
 	}
-	if p.deaf || !p.bell.wait() {
-		runtime.Gosched()
+	if !p.deaf && p.bell.wait() {
+		return
 	}
+	p.end()
+	p.deaf = true // a bell that failed does so again
+	runtime.Gosched()
 }
 
 // end gives back what pace has made.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -94,5 +95,29 @@ func TestOthersRunWhileASnapshotOpens(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A pipe that cannot be waited for is given up at the first try: what is
+// written to it would stay there until it is full.
+func TestBellThatCannotBeHeardIsGivenUp(t *testing.T) {
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil { // blocks, unlike that of os.Pipe
+		t.Fatal(err)
+	}
+	r, w := os.NewFile(uintptr(ends[0]), "r"), os.NewFile(uintptr(ends[1]), "w")
+	p := pace{bell: bellOf(r, w)}
+	defer p.end()
+	if p.bell == nil {
+		t.Fatal("there is no bell")
+	}
+	for range 3 {
+		p.yield()
+		if p.bell != nil || !p.deaf {
+			t.Fatal("a bell that failed is kept")
+		}
+	}
+	if err := errors.Join(r.Close(), w.Close()); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the pipe is not closed: %v", err)
 	}
 }

@@ -143,7 +143,7 @@ func (s *Snapshot) view(p *pace) error {
 		p.step()
 	}
 	for _, f := range s.files[s.IndexShards:] {
-		hot, err := f.section(sectionHot)
+		hot, err := f.hotSection(sectionHot)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func parseParams(b []byte) (p index.TableParams, entries uint64, err error) {
 }
 
 func viewIndex(f *file, shardBits int) (*index.Filter, *index.Table, error) {
-	b, err := f.section(sectionParams)
+	b, err := f.hotSection(sectionParams)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,14 +190,14 @@ func viewIndex(f *file, shardBits int) (*index.Filter, *index.Table, error) {
 	if params.ShardBits != shardBits {
 		return nil, nil, corrupt(f.name, sectionParams, -1, "made for %d shard bits, not %d", params.ShardBits, shardBits)
 	}
-	if b, err = f.section(sectionFilter); err != nil {
+	if b, err = f.hotSection(sectionFilter); err != nil {
 		return nil, nil, err
 	}
 	filter, err := index.OpenFilter(b)
 	if err != nil {
 		return nil, nil, corrupt(f.name, sectionFilter, -1, "%v", err)
 	}
-	if b, err = f.section(sectionTable); err != nil {
+	if b, err = f.hotSection(sectionTable); err != nil {
 		return nil, nil, err
 	}
 	table, err := index.OpenTable(b, params)
