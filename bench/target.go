@@ -144,7 +144,7 @@ func matchdName(m snapshot.Memory) string { return "matchd " + string(m) }
 
 // worldClient may see all of the world.
 var worldClient = engine.Client{Name: "bench", Grants: []engine.Grant{{
-	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All},
+	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true,
 }}}
 
 // matchd answers from a session of an engine.

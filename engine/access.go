@@ -1,84 +1,13 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
-
-// All stands for every segment or namespace in a grant.
-const All = "*"
-
-// Client is a caller and what it may see. Without grants it sees nothing.
-type Client struct {
-	Name string
-	// IDSpace scopes the person ids that the client is shown. Empty is the
-	// tenant of its grants, or the client alone where they name several.
-	IDSpace string
-	Grants  []Grant
-}
-
-// Grant lets a client ask for one tenant's profiles.
-type Grant struct {
-	Tenant string
-	// Segments are the codes that the client is shown, or All.
-	Segments []string
-	// Namespaces are those it may ask by and see, or All: every namespace but
-	// the customer ids of tenants that it has no grant for.
-	Namespaces []string
-	// Identifiers lets the client list the identifiers of a customer.
-	Identifiers bool
-}
-
-// Validate checks what does not depend on a snapshot.
-func (c Client) Validate() error {
-	if c.Name == "" || strings.ContainsAny(c.Name, "/\x00") {
-		return fmt.Errorf("client %q: a name is not empty and has no slash", c.Name)
-	}
-	if strings.ContainsAny(c.IDSpace, "/\x00") {
-		return fmt.Errorf("client %s: id space %q has a slash", c.Name, c.IDSpace)
-	}
-	seen := map[string]bool{}
-	for _, g := range c.Grants {
-		if g.Tenant == "" || g.Tenant == All {
-			return fmt.Errorf("client %s: a grant names one tenant", c.Name)
-		}
-		if seen[g.Tenant] {
-			return fmt.Errorf("client %s: two grants for tenant %s", c.Name, g.Tenant)
-		}
-		seen[g.Tenant] = true
-		for _, n := range g.Namespaces {
-			if err := (index.Namespace{Name: n}).Validate(); n != All && err != nil {
-				return fmt.Errorf("client %s: %w", c.Name, err)
-			}
-		}
-	}
-	return nil
-}
-
-// clone returns a copy that shares nothing with c.
-func (c Client) clone() Client {
-	c.Grants = slices.Clone(c.Grants)
-	for i := range c.Grants {
-		g := &c.Grants[i]
-		g.Segments, g.Namespaces = slices.Clone(g.Segments), slices.Clone(g.Namespaces)
-	}
-	return c
-}
-
-// space is the id space of the client's person ids.
-func (c Client) space() string {
-	switch {
-	case c.IDSpace != "":
-		return c.IDSpace
-	case len(c.Grants) == 1:
-		return c.Grants[0].Tenant
-	}
-	return "client/" + c.Name
-}
 
 // bitset is a set of small numbers; a number beyond it is not in it.
 type bitset []uint64
@@ -92,11 +21,21 @@ func (s *bitset) add(i int) {
 
 func (s bitset) has(i int) bool { return i/64 < len(s) && s[i/64]>>(i%64)&1 != 0 }
 
-// access is a client's grants in the numbers of one snapshot.
+// access is a client's grants in the numbers of one snapshot, until the first
+// of them ends.
 type access struct {
+	ends int64   // Unix seconds from which next holds; 0 is never
+	next *access // without the grants that have ended
+
 	tenants []tenantAccess // by number of the tenant
 	asks    []bitset       // tenants that may be asked for, by namespace
 	persons index.Hasher   // makes the person ids of the client's id space
+	granted bool           // some tenant is
+
+	// padded are the namespaces by which somebody may be known to others and
+	// not to the client: there an absent identifier takes as long as one of
+	// somebody else's.
+	padded bitset
 
 	// What belongs to tenants whose identifiers the client may not list:
 	// namespaces of customer ids, and the sources of those tenants' own files.
@@ -106,19 +45,61 @@ type access struct {
 
 type tenantAccess struct {
 	granted     bool
+	customers   bool // their ids are shown
 	identifiers bool
 	allSegments bool
+	shared      bool              // by another tenant: what is denied is not there
+	purposes    snapshot.Purposes // that a consent has to cover
 	segments    bitset
 	sees        bitset // namespaces
 }
 
-// compile translates the client's grants. What a grant names and the snapshot
-// does not have is no error: it grants nothing.
+// compile translates a resolved client's grants. What a grant names and the
+// snapshot does not have is no error: it grants nothing.
 func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
+	persons := secret.Hasher("person/" + c.IDSpace)
+	var ends []int64
+	for _, g := range c.Grants {
+		if !g.Until.IsZero() {
+			ends = append(ends, endOf(g.Until))
+		}
+	}
+	slices.Sort(ends)
+	ends = slices.Compact(ends)
+	// From the last, which nothing ends, to the first, which holds now.
+	var a *access
+	for i := len(ends); i >= 0; i-- {
+		held := c
+		held.Grants = slices.DeleteFunc(slices.Clone(c.Grants), func(g Grant) bool {
+			return i > 0 && !g.Until.IsZero() && endOf(g.Until) <= ends[i-1]
+		})
+		next := a
+		a = held.compileNow(s, persons)
+		if next != nil {
+			a.ends, a.next = ends[i], next
+		}
+	}
+	return a
+}
+
+// endOf is the second from which a grant has ended. One that ends within a
+// second ends with its start.
+func endOf(until time.Time) int64 { return max(until.Unix(), 1) }
+
+// at is the access that holds at now, in Unix seconds.
+func (a *access) at(now int64) *access {
+	for a.ends != 0 && now >= a.ends {
+		a = a.next
+	}
+	return a
+}
+
+// compileNow translates grants without regard to when they end.
+func (c Client) compileNow(s *snapshot.Snapshot, persons index.Hasher) *access {
 	a := &access{
 		tenants: make([]tenantAccess, len(s.Tenants)),
 		asks:    make([]bitset, s.Namespaces.Len()),
-		persons: secret.Hasher("person/" + c.space()),
+		persons: persons,
 	}
 	for id, n := range s.Namespaces.All() {
 		if c.foreign(n.Name, true) {
@@ -131,32 +112,66 @@ func (c Client) compile(s *snapshot.Snapshot, secret index.Secret) *access {
 		}
 	}
 	for _, g := range c.Grants {
-		i := slices.IndexFunc(s.Tenants, func(t snapshot.Tenant) bool { return t.Name == g.Tenant })
-		if i < 0 {
-			continue
+		if i := tenantNumber(s, g.Tenant); i >= 0 {
+			c.grant(a, s, i, g)
 		}
-		t := &a.tenants[i]
-		t.granted, t.identifiers = true, g.Identifiers
-		t.allSegments = slices.Contains(g.Segments, All)
-		for id, seg := range s.Segments {
-			if int(seg.Tenant) == i && slices.Contains(g.Segments, seg.Code) {
-				t.segments.add(id)
-			}
-		}
-		for id, n := range s.Namespaces.All() {
-			if !c.foreign(n.Name, false) && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, n.Name)) {
-				t.sees.add(id)
-				a.asks[id].add(i)
-			}
+	}
+	for id := range s.Namespaces.All() {
+		if !a.knowsAll(id) {
+			a.padded.add(id)
 		}
 	}
 	return a
 }
 
+func tenantNumber(s *snapshot.Snapshot, name string) int {
+	return slices.IndexFunc(s.Tenants, func(t snapshot.Tenant) bool { return t.Name == name })
+}
+
+// grant adds a grant for tenant i.
+func (c Client) grant(a *access, s *snapshot.Snapshot, i int, g Grant) {
+	t := &a.tenants[i]
+	a.granted = true
+	t.granted, t.customers, t.identifiers = true, g.Customers, g.Identifiers
+	t.purposes = g.Purposes
+	t.shared = t.purposes&snapshot.Share != 0
+	t.allSegments = slices.Contains(g.Segments, All)
+	for id, seg := range s.Segments {
+		if int(seg.Tenant) == i && slices.Contains(g.Segments, seg.Code) {
+			t.segments.add(id)
+		}
+	}
+	for id, n := range s.Namespaces.All() {
+		if !c.foreign(n.Name, false) && (slices.Contains(g.Namespaces, n.Name) || slices.Contains(g.Namespaces, All) && !c.unseen(n.Name)) {
+			t.sees.add(id)
+			a.asks[id].add(i)
+		}
+	}
+}
+
+// unseen reports whether a namespace is that of customer ids which no grant of
+// the client's shows.
+func (c Client) unseen(namespace string) bool {
+	return strings.HasPrefix(namespace, index.CRMPrefix) && !slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		return g.Customers && index.CRMPrefix+g.Tenant == namespace
+	})
+}
+
+// knowsAll reports whether nobody whom an identifier of the namespace leads to
+// can be hidden from the client.
+func (a *access) knowsAll(ns int) bool {
+	for i := range a.tenants {
+		if t := &a.tenants[i]; t.shared || !a.asks[ns].has(i) {
+			return false
+		}
+	}
+	return true
+}
+
 // unknown lists what the client's grants name and the snapshot does not have.
 func (c Client) unknown(s *snapshot.Snapshot) (out []string) {
 	for _, g := range c.Grants {
-		i := slices.IndexFunc(s.Tenants, func(t snapshot.Tenant) bool { return t.Name == g.Tenant })
+		i := tenantNumber(s, g.Tenant)
 		if i < 0 {
 			out = append(out, "tenant "+g.Tenant)
 			continue
@@ -173,14 +188,4 @@ func (c Client) unknown(s *snapshot.Snapshot) (out []string) {
 		}
 	}
 	return out
-}
-
-// foreign reports whether a name, of a namespace of customer ids or of a
-// tenant's own source, is that of a tenant that the client has no grant for; or,
-// for listings, none to list identifiers.
-func (c Client) foreign(name string, listing bool) bool {
-	tenant, ok := strings.CutPrefix(name, index.CRMPrefix)
-	return ok && !slices.ContainsFunc(c.Grants, func(g Grant) bool {
-		return g.Tenant == tenant && (g.Identifiers || !listing)
-	})
 }

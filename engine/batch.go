@@ -89,7 +89,8 @@ func (b *Batch) Reset() {
 // the batch is used again.
 func (b *Batch) Profiles(a *Answer) []Profile { return b.profiles[a.from:a.to] }
 
-// Customer returns the customer id of a profile.
+// Customer returns the customer id of a profile, which is empty where the
+// client is not shown it.
 func (b *Batch) Customer(p *Profile) []byte { return b.customers[p.customer.from:p.customer.to] }
 
 // Segments returns the numbers of the segments of a profile that the client

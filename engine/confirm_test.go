@@ -22,7 +22,7 @@ func TestConfirmedOn128Bits(t *testing.T) {
 				publish(t, store, strangers(t, "maid:6d92078a-8246-4ba4-ae5b-76104861e7dc", present, shards))
 				reload(t, e)
 				ok(t, e.SetClients([]engine.Client{{Name: "c", Grants: []engine.Grant{
-					{Tenant: "acme", Segments: []string{engine.All}, Namespaces: []string{engine.All}},
+					{Tenant: "acme", Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true},
 				}}}))
 				s := begin(t, e, "c")
 				defer s.End()

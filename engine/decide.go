@@ -23,6 +23,11 @@ func (s *Session) decide(b *Batch, a *Answer, ns index.NamespaceID, at int) {
 		if !tenants.has(int(p.Tenant)) {
 			continue
 		}
+		t := &s.access.tenants[p.Tenant]
+		reason := privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, t.purposes, s.now)
+		if reason != privacy.Allowed && t.shared {
+			continue // who is not shared is not known to be there
+		}
 		path, ok := b.paths.strongest(at, int(p.Node))
 		if !ok {
 			continue
@@ -31,12 +36,12 @@ func (s *Session) decide(b *Batch, a *Answer, ns index.NamespaceID, at int) {
 			a.best = path
 		}
 		a.known = true
-		if reason := privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, snapshot.Use, s.now); reason != privacy.Allowed {
+		if reason != privacy.Allowed {
 			a.deny(reason)
 			continue
 		}
 		a.Reason = Matched
-		b.append(p, path, ordinal, &s.access.tenants[p.Tenant])
+		b.append(p, path, ordinal, t)
 	}
 	a.to = len(b.profiles)
 	if profiles.Err() != nil || b.paths.damaged {
@@ -60,7 +65,9 @@ func (a *Answer) deny(reason privacy.Reason) {
 func (b *Batch) append(p *snapshot.Profile, path snapshot.Strength, ordinal int, t *tenantAccess) {
 	q := Profile{Tenant: p.Tenant, Kind: p.Kind, Strength: path, Expires: p.Consent.Expires, ordinal: ordinal}
 	q.customer.from = len(b.customers)
-	b.customers = append(b.customers, p.Customer...)
+	if t.customers {
+		b.customers = append(b.customers, p.Customer...)
+	}
 	q.customer.to = len(b.customers)
 	q.segments.from = len(b.segments)
 	for _, id := range p.Segments {

@@ -136,11 +136,8 @@ func (e *Engine) Close() error {
 // keeps no reference to clients.
 func (e *Engine) SetClients(clients []Client) error {
 	clients = slices.Clone(clients)
-	for i := range clients {
-		clients[i] = clients[i].clone()
-	}
 	names := map[string]bool{}
-	for _, c := range clients {
+	for i, c := range clients {
 		if err := c.Validate(); err != nil {
 			return err
 		}
@@ -148,6 +145,7 @@ func (e *Engine) SetClients(clients []Client) error {
 			return fmt.Errorf("two clients are named %s", c.Name)
 		}
 		names[c.Name] = true
+		clients[i] = c.resolved()
 	}
 	e.swap.Lock()
 	defer e.swap.Unlock()

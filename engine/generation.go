@@ -41,7 +41,7 @@ func (g *generation) oldestFresh(now time.Time) snapshot.Day {
 
 // state is all that is swapped together.
 type state struct {
-	gen     *generation // nil before the first snapshot
-	clients []Client
+	gen     *generation        // nil before the first snapshot
+	clients []Client           // resolved
 	access  map[string]*access // by name of the client
 }

@@ -55,7 +55,10 @@ func story() *pool {
 }
 
 func grant(tenant string) engine.Grant {
-	return engine.Grant{Tenant: tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}}
+	return engine.Grant{
+		Tenant: tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All},
+		Customers: true, Purposes: snapshot.Use,
+	}
 }
 
 // open publishes a pool and returns an engine that serves it to clients.

@@ -52,7 +52,7 @@ func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) 
 
 func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	none := Listing{Reason: Unknown}
-	ti := slices.IndexFunc(s.gen.Tenants, func(t snapshot.Tenant) bool { return t.Name == tenant })
+	ti := tenantNumber(s.gen.Snapshot, tenant)
 	if ti < 0 || !s.access.tenants[ti].identifiers {
 		return none, nil
 	}
@@ -64,7 +64,10 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	if err != nil || !ok {
 		return none, err
 	}
-	if reason := privacy.Consent(p.Consent, s.gen.Tenants[ti].LegalBasis, snapshot.Use, s.now); reason != privacy.Allowed {
+	if reason := s.consent(&p); reason != privacy.Allowed {
+		if s.access.tenants[ti].shared {
+			return none, nil
+		}
 		return Listing{Reason: Reason(reason)}, nil
 	}
 	cold, err := s.cold(f.addr, &f.record)
@@ -195,6 +198,16 @@ func (f *found) profileAt(tenant int) (p snapshot.Profile, ok bool, err error) {
 	return p, false, nil
 }
 
+// consent decides on a profile under the client's grant for its tenant; where
+// there is none, for the tenant's own use.
+func (s *Session) consent(p *snapshot.Profile) privacy.Reason {
+	purposes := s.access.tenants[p.Tenant].purposes
+	if purposes == 0 {
+		purposes = snapshot.Use
+	}
+	return privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, purposes, s.now)
+}
+
 // denied returns the places of the customer ids in the record whose profiles
 // have no consent.
 func (s *Session) denied(f *found) (map[uint32]bool, error) {
@@ -202,7 +215,7 @@ func (s *Session) denied(f *found) (map[uint32]bool, error) {
 	var p snapshot.Profile
 	ps := f.record.Profiles()
 	for ps.Next(&p) {
-		if privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, snapshot.Use, s.now) != privacy.Allowed {
+		if s.consent(&p) != privacy.Allowed {
 			out[p.Node] = true
 		}
 	}

@@ -281,14 +281,15 @@ func everything(p *pool) engine.Client {
 	c := engine.Client{Name: "everything"}
 	for _, t := range p.tenants {
 		c.Grants = append(c.Grants, engine.Grant{
-			Tenant: t.Name, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Identifiers: true,
+			Tenant: t.Name, Segments: []string{engine.All}, Namespaces: []string{engine.All},
+			Customers: true, Identifiers: true, Purposes: snapshot.Use,
 		})
 	}
 	return c
 }
 
 func (p *pool) randomGrant(r *rand.Rand, tenant string) engine.Grant {
-	g := engine.Grant{Tenant: tenant, Identifiers: r.IntN(2) == 0}
+	g := engine.Grant{Tenant: tenant, Customers: true, Identifiers: r.IntN(2) == 0, Purposes: snapshot.Use}
 	for _, code := range append(slices.Clone(segmentCodes), "no-such") {
 		if r.IntN(2) == 0 {
 			g.Segments = append(g.Segments, code)

@@ -35,7 +35,7 @@ func (e *Engine) Begin(client string) (Session, error) {
 		if pin, ok := st.gen.pins.acquire(); ok {
 			now := e.opts.Now()
 			return Session{
-				engine: e, gen: st.gen, access: a, pin: pin,
+				engine: e, gen: st.gen, access: a.at(now.Unix()), pin: pin,
 				now: now.Unix(), oldest: st.gen.oldestFresh(now),
 			}, nil
 		}

@@ -60,7 +60,7 @@ func (c Config) allocationsIn(m snapshot.Memory, w *world.World, store *snapshot
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	client := engine.Client{Name: "bench", Grants: []engine.Grant{{Tenant: world.Tenant, Segments: all, Namespaces: all}}}
+	client := engine.Client{Name: "bench", Grants: []engine.Grant{{Tenant: world.Tenant, Segments: all, Namespaces: all, Customers: true}}}
 	if err := e.SetClients([]engine.Client{client}); err != nil {
 		return nil, err
 	}

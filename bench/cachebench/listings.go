@@ -24,7 +24,7 @@ const (
 
 // client may see all of the world.
 var client = engine.Client{Name: "bench", Grants: []engine.Grant{{
-	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Identifiers: true,
+	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true, Identifiers: true,
 }}}
 
 // newEngine opens the store's snapshot, on the day that it is of.

@@ -41,7 +41,7 @@ func (a *answer) append(dst []byte) []byte {
 
 // client is who asks matchd, and may see all.
 var client = engine.Client{Name: "bench", Grants: []engine.Grant{{
-	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All},
+	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true,
 }}}
 
 // answers finds what servers are to answer, by an engine in this process.

@@ -31,7 +31,7 @@ func TestAnswersLast(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := []string{engine.All}
-		if err := e.SetClients([]engine.Client{{Name: "bench", Grants: []engine.Grant{{Tenant: Tenant, Segments: all, Namespaces: all}}}}); err != nil {
+		if err := e.SetClients([]engine.Client{{Name: "bench", Grants: []engine.Grant{{Tenant: Tenant, Segments: all, Namespaces: all, Customers: true}}}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.Reload(); err != nil {

@@ -104,7 +104,7 @@ func operatorOf(e *engine.Engine, tenant string) engine.Client {
 	all := []string{engine.All}
 	for _, t := range e.Tenants() {
 		if tenant == "" || t.Name == tenant {
-			c.Grants = append(c.Grants, engine.Grant{Tenant: t.Name, Segments: all, Namespaces: all, Identifiers: true})
+			c.Grants = append(c.Grants, engine.Grant{Tenant: t.Name, Segments: all, Namespaces: all, Customers: true, Identifiers: true, Purposes: snapshot.Use})
 		}
 	}
 	return c

@@ -75,7 +75,14 @@ func TestConsent(t *testing.T) {
 			state{At: given, Expires: ends, Purposes: use | share},
 			use | share,
 			[6]privacy.Reason{no, allowed, allowed, allowed, expired, expired},
-			[6]privacy.Reason{allowed, allowed, allowed, allowed, expired, expired},
+			[6]privacy.Reason{no, allowed, allowed, allowed, expired, expired}, // sharing needs consent under every basis
+		},
+		{
+			"none, asked to share",
+			state{},
+			share,
+			[6]privacy.Reason{no, no, no, no, no, no},
+			[6]privacy.Reason{no, no, no, no, no, no},
 		},
 		{
 			"for another purpose",

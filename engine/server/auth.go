@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // KeyHash is the SHA-256 of an API key, which is all that is kept of it.
@@ -70,7 +71,7 @@ const openName = "open"
 
 func openClient(tenant string) engine.Client {
 	return engine.Client{Name: openName, Grants: []engine.Grant{{
-		Tenant: tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Identifiers: true,
+		Tenant: tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true, Identifiers: true, Purposes: snapshot.Use,
 	}}}
 }
 

@@ -174,6 +174,7 @@ func (d *decoder) client(n *yaml.Node, c *Config) {
 }
 
 func (d *decoder) grant(n *yaml.Node, what string) (g engine.Grant) {
+	g.Customers = true
 	d.mapping(n, what, []field{
 		{"tenant", func(n *yaml.Node) { g.Tenant = d.text(n, what+": tenant") }},
 		{"segments", func(n *yaml.Node) { g.Segments = d.texts(n, what+": segments") }},

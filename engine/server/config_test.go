@@ -43,8 +43,8 @@ func TestConfig(t *testing.T) {
 		Limits: Limits{Connections: 100, ConnectionsPerIP: 7},
 		Clients: []Client{
 			{Key: key, Client: engine.Client{Name: "acme-ads", IDSpace: "acme", Grants: []engine.Grant{
-				{Tenant: "acme", Segments: []string{"*"}, Namespaces: []string{"maid", "cookie.site"}, Identifiers: true},
-				{Tenant: "globex"},
+				{Tenant: "acme", Segments: []string{"*"}, Namespaces: []string{"maid", "cookie.site"}, Customers: true, Identifiers: true},
+				{Tenant: "globex", Customers: true},
 			}}},
 			{Key: other, Client: engine.Client{Name: "nobody"}},
 		},

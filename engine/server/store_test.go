@@ -168,7 +168,10 @@ func client(name string, grants ...engine.Grant) Client {
 }
 
 func grant(tenant string, identifiers bool) engine.Grant {
-	return engine.Grant{Tenant: tenant, Segments: []string{"*"}, Namespaces: []string{"*"}, Identifiers: identifiers}
+	return engine.Grant{
+		Tenant: tenant, Segments: []string{"*"}, Namespaces: []string{"*"},
+		Customers: true, Identifiers: identifiers, Purposes: snapshot.Use,
+	}
 }
 
 // testClients may see acme, globex, both, and acme's segment vip only.
