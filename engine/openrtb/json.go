@@ -1,0 +1,239 @@
+package openrtb
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The functions here scan one thing of JSON's grammar (RFC 8259) and return the
+// offset after it, or -1 once [Request.fail] has noted what is wrong.
+
+// fail notes what is wrong at an offset.
+func (r *Request) fail(at int, problem string) int {
+	if at >= len(r.body) {
+		problem = "the body ends here, " + problem
+	}
+	r.fault = SyntaxError{Offset: at, Problem: problem}
+	return -1
+}
+
+// peek returns the byte at i, or 0, which begins nothing, at the end.
+func (r *Request) peek(i int) byte {
+	if i < len(r.body) {
+		return r.body[i]
+	}
+	return 0
+}
+
+// space skips white space.
+func (r *Request) space(i int) int {
+	if i < len(r.body) && r.body[i] > ' ' {
+		return i
+	}
+	return r.spaces(i)
+}
+
+func (r *Request) spaces(i int) int {
+	for ; i < len(r.body); i++ {
+		switch r.body[i] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// first enters the object or array that opens at i, which lies at a level of
+// depth. It returns the offset of the first member or element, or false and the
+// offset after an empty one.
+func (r *Request) first(i, depth int, closing byte) (int, bool) {
+	if depth > MaxDepth {
+		return r.fail(i, "nested deeper than 100 levels"), false
+	}
+	i = r.space(i + 1)
+	if r.peek(i) == closing {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// next goes from the end of one member or element to the next, or returns false
+// and the offset after the end.
+func (r *Request) next(i int, closing byte) (int, bool) {
+	i = r.space(i)
+	switch r.peek(i) {
+	case ',':
+		return r.space(i + 1), true
+	case closing:
+		return i + 1, false
+	}
+	if closing == '}' {
+		return r.fail(i, "expected a comma or the end of the object"), false
+	}
+	return r.fail(i, "expected a comma or the end of the array"), false
+}
+
+// key scans a key and its colon. It returns the key, unescaped, which lasts
+// until anything else is, and the offset of the value.
+func (r *Request) key(i int) ([]byte, int) {
+	if r.peek(i) != '"' {
+		return nil, r.fail(i, "expected a key")
+	}
+	end, escaped := r.stringEnd(i + 1)
+	if end < 0 {
+		return nil, -1
+	}
+	key := r.body[i+1 : end-1]
+	if escaped {
+		mark := len(r.text)
+		key = r.unescape(key)
+		r.text = r.text[:mark]
+	}
+	return key, r.colon(end)
+}
+
+func (r *Request) colon(i int) int {
+	i = r.space(i)
+	if r.peek(i) != ':' {
+		return r.fail(i, "expected a colon")
+	}
+	return r.space(i + 1)
+}
+
+// skip scans any value.
+func (r *Request) skip(i, depth int) int {
+	switch c := r.peek(i); c {
+	case '"':
+		i, _ = r.stringEnd(i + 1)
+		return i
+	case '{':
+		return r.skipObject(i, depth+1)
+	case '[':
+		return r.skipArray(i, depth+1)
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return r.number(i)
+	case 't':
+		return r.literal(i, "true")
+	case 'f':
+		return r.literal(i, "false")
+	case 'n':
+		return r.literal(i, "null")
+	}
+	return r.fail(i, "expected a value")
+}
+
+func (r *Request) skipObject(i, depth int) int {
+	i, any := r.first(i, depth, '}')
+	for any {
+		if r.peek(i) != '"' {
+			return r.fail(i, "expected a key")
+		}
+		if i, _ = r.stringEnd(i + 1); i < 0 {
+			return -1
+		}
+		if i = r.colon(i); i < 0 {
+			return -1
+		}
+		if i = r.skip(i, depth); i < 0 {
+			return -1
+		}
+		i, any = r.next(i, '}')
+	}
+	return i
+}
+
+func (r *Request) skipArray(i, depth int) int {
+	i, any := r.first(i, depth, ']')
+	for any {
+		if i = r.skip(i, depth); i < 0 {
+			return -1
+		}
+		i, any = r.next(i, ']')
+	}
+	return i
+}
+
+func (r *Request) literal(i int, want string) int {
+	if end := i + len(want); end <= len(r.body) && string(r.body[i:end]) == want {
+		return end
+	}
+	return r.fail(i, "expected a value")
+}
+
+func (r *Request) number(i int) int {
+	if r.peek(i) == '-' {
+		i++
+	}
+	if r.peek(i) == '0' {
+		i++
+	} else if i = r.digits(i); i < 0 {
+		return -1
+	}
+	if r.peek(i) == '.' {
+		if i = r.digits(i + 1); i < 0 {
+			return -1
+		}
+	}
+	if r.peek(i)|0x20 == 'e' {
+		i++
+		if c := r.peek(i); c == '+' || c == '-' {
+			i++
+		}
+		return r.digits(i)
+	}
+	return i
+}
+
+// digits scans one digit or more.
+func (r *Request) digits(i int) int {
+	start := i
+	for i < len(r.body) && r.body[i]-'0' <= 9 {
+		i++
+	}
+	if i == start {
+		return r.fail(i, "expected a digit")
+	}
+	return i
+}
+
+// stringEnd scans a string from after its opening quote to after the closing
+// one, and says whether there is an escape in it. It looks at eight bytes at once.
+func (r *Request) stringEnd(i int) (end int, escaped bool) {
+	b := r.body
+	for {
+		for ; i+8 <= len(b); i += 8 {
+			if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+				i += bits.TrailingZeros64(m) >> 3
+				break
+			}
+		}
+		// Either b[i] is special, or it is one of the last seven.
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		switch {
+		case i >= len(b):
+			return r.fail(i, "expected the end of the string"), false
+		case b[i] == '"':
+			return i + 1, escaped
+		case b[i] != '\\':
+			return r.fail(i, "a control character in a string"), false
+		}
+		n := escapeLen(b[i:])
+		if n == 0 {
+			return r.fail(i, "expected an escape of JSON"), false
+		}
+		i, escaped = i+n, true
+	}
+}
+
+// special sets the highest bit of each byte of x that is a control character, a
+// quote or a backslash. Bits above the lowest one that is set may be wrong. See
+// "Bit Twiddling Hacks" by Anderson, "Determine if a word has a byte less than
+// n".
+func special(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^ones*'"', x^ones*'\\'
+	return ((x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+}
