@@ -12,9 +12,10 @@ import (
 //
 //	1.0  the first
 //	1.1  the manifest tells the rules of resolution, and the lineage
+//	1.2  a tenant says what its segments are called in bid requests
 const (
 	FormatVersion = 1
-	Revision      = 1
+	Revision      = 2
 )
 
 // ChunkSize is how many bytes one checksum covers.

@@ -237,6 +237,9 @@ func parseManifest(f *file) (m Manifest, d Dictionaries, err error) {
 	if err := m.Validate(); err != nil {
 		return m, d, corrupt(f.name, sectionMeta, -1, "%v", err)
 	}
+	if err := checkBidStreams(d.Tenants); err != nil {
+		return m, d, corrupt(f.name, sectionTenants, -1, "%v", err)
+	}
 	if len(namespaces) == 0 || len(d.Sources) == 0 {
 		return m, d, corrupt(f.name, sectionSources, -1, "it names no namespaces, or no sources")
 	}

@@ -140,6 +140,9 @@ type Tenant struct {
 	LegalBasis LegalBasis `json:"legal_basis"`
 	// ConsentMaxAge is how long a consent without an end lasts, in months.
 	ConsentMaxAge int `json:"consent_max_age_months"`
+	// BidStream is nil where none of its segments enters a bid request. One that
+	// has it has a Domain.
+	BidStream *BidStream `json:"bid_stream,omitempty"`
 }
 
 // Source is where links come from. Two parties of one name are two sources.

@@ -42,6 +42,9 @@ func NewWriter(fs FS, dir string, meta Meta, d Dictionaries) (*Writer, error) {
 	if err := meta.Validate(); err != nil {
 		return nil, err
 	}
+	if err := checkBidStreams(d.Tenants); err != nil {
+		return nil, err
+	}
 	w := &Writer{
 		fs: fs, dir: dir, meta: meta, dicts: d,
 		layout:     newLayout(meta, d),

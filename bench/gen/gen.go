@@ -147,7 +147,7 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 		return Summary{}, err
 	}
 	g.sum.Files = out.counts()
-	g.sum.Examples = g.shown.list(g.unknownMaid())
+	g.sum.Examples, g.sum.BidRequest = g.shown.list(g.unknownMaid()), g.shown.bidRequest
 	return g.sum, nil
 }
 

@@ -83,5 +83,6 @@ func (g *generator) falseLink(h *household, l link) ([]string, bool) {
 		return nil, false
 	}
 	*wrong = others[g.rng.IntN(len(others))]
+	g.shown.disturb(*wrong)
 	return g.linkRow(l, left, right), true
 }

@@ -15,7 +15,9 @@ func onboardYAML(c Config) []byte {
 	fmt.Fprintf(&b, "  - %s\n  - %s\ntenants:\n", publisherA, publisherB)
 	for tenant := range c.Tenants {
 		name := tenantNames[tenant]
-		fmt.Fprintf(&b, "  - name: %s\n    legal_basis: consent\n    domain: %s.example\n    profiles:\n", name, name)
+		fmt.Fprintf(&b, "  - name: %s\n    legal_basis: consent\n    domain: %s.example\n", name, name)
+		writeBidStream(&b, tenant)
+		b.WriteString("    profiles:\n")
 		for i := range crmFiles {
 			fmt.Fprintf(&b, "      - {path: \"crm/%s-%d.csv\"}\n", name, i+1)
 		}

@@ -2,7 +2,6 @@ package gen
 
 import (
 	"math/bits"
-	"time"
 )
 
 // Summary is what Run wrote. Junk rows and false links are in no count but their own.
@@ -34,6 +33,9 @@ type Summary struct {
 
 	Files    []FileRows `json:"files"`    // CRM and link files, in the order of onboard.yaml
 	Examples []Example  `json:"examples"` // what a sound build answers at Config.AsOf, for a demo
+	// BidRequest is an example for a demo of bid requests, nil where the world has none: the maid of a person with
+	// segments that are declared for bid requests and with others that never enter one.
+	BidRequest *Example `json:"bid_request,omitempty"`
 }
 
 // FileRows counts the rows of one input file without its header.
@@ -46,13 +48,15 @@ type FileRows struct {
 // Example is an identifier and its certain answer: it is of somebody who lives alone, is written down once by the
 // first tenant only, and whose rows are touched by no false link and no junk.
 type Example struct {
-	Name       string   `json:"name"`       // maid, cookie, consent_expired or unknown
+	Name       string   `json:"name"`       // maid, cookie, consent_expired, unknown or bid_request
 	Identifier string   `json:"identifier"` // canonical
 	Status     string   `json:"status"`     // matched or none
 	Reason     string   `json:"reason,omitempty"`
 	Tenant     string   `json:"tenant,omitempty"`
 	Customer   string   `json:"customer,omitempty"` // also of one whose consent has run out
 	Segments   []string `json:"segments,omitempty"` // sorted
+	// BidStream are the ids in the bid stream of those of Segments that have one, in their order.
+	BidStream []string `json:"bid_stream,omitempty"`
 }
 
 func (s *Summary) add(h *household) {
@@ -110,61 +114,4 @@ func (s *Summary) addProfile(h *household, f profile) {
 			s.Reached++
 		}
 	}
-}
-
-// examples collects one person for each kind of example.
-type examples struct{ maid, cookie, expired *Example }
-
-// consider makes an example of h where one is missing and h is fit, and tells whether it did.
-func (e *examples) consider(h *household, asOf time.Time) bool {
-	if len(h.people) != 1 || len(h.profiles) != 1 || h.disturbed {
-		return false
-	}
-	f := h.profiles[0]
-	if f.tenant != 0 || f.prospect || len(f.segments) == 0 {
-		return false
-	}
-	for _, l := range h.links {
-		// A demo may run some months after AsOf: the link must not be about to age.
-		if l.seen.Before(asOf.AddDate(0, -6, 0)) || l.file != filePublisherA && l.file != fileAppNetwork {
-			continue
-		}
-		x := Example{
-			Identifier: h.ids[l.right].name, Status: "matched", Tenant: tenantNames[0], Customer: f.customer,
-			Segments: f.segments,
-		}
-		if at := e.place(&x, l, f.consent, asOf); at != nil && *at == nil {
-			*at = &x
-			return true
-		}
-	}
-	return false
-}
-
-// place is where an example x by link l belongs, or nil; x gets its name, and where consent has run out its answer.
-func (e *examples) place(x *Example, l link, c consent, asOf time.Time) **Example {
-	switch {
-	case c.expired && !c.expires.IsZero():
-		x.Name, x.Status, x.Reason, x.Segments = "consent_expired", "none", "consent_expired", nil
-		return &e.expired
-	case c.purposes != "use|share" || c.expired || c.at.Before(asOf.AddDate(0, 0, -longConsent)):
-		return nil
-	case l.file == fileAppNetwork:
-		x.Name = "maid"
-		return &e.maid
-	default:
-		x.Name = "cookie"
-		return &e.cookie
-	}
-}
-
-// list is the examples found, and last an unknown id.
-func (e *examples) list(unknown string) []Example {
-	var all []Example
-	for _, x := range []*Example{e.maid, e.cookie, e.expired} {
-		if x != nil {
-			all = append(all, *x)
-		}
-	}
-	return append(all, Example{Name: "unknown", Identifier: unknown, Status: "none", Reason: "unknown"})
 }

@@ -20,6 +20,12 @@ func (c *Config) Canonical() []byte {
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		add("tenant %q %v %q %d", t.Name, t.LegalBasis, t.Domain, t.ConsentMaxAge)
+		if b := t.BidStream; b != nil {
+			add("bid_stream %q %d", t.Name, b.Segtax)
+			for code, id := range b.Segments {
+				add("bid_segment %q %q %q", t.Name, code, id)
+			}
+		}
 		for j := range t.Profiles {
 			add("profiles %q %s", t.Name, t.Profiles[j].settings())
 		}

@@ -74,6 +74,9 @@ type Tenant struct {
 	LegalBasis snapshot.LegalBasis
 	// Domain is the tenant's name in bid requests; may be empty.
 	Domain string
+	// BidStream is what its segments are called there; nil where none enters one.
+	// It has a Domain.
+	BidStream *snapshot.BidStream
 	// ConsentMaxAge is how long a consent without an end lasts, in months.
 	ConsentMaxAge int
 	Profiles      []FileSpec
@@ -162,7 +165,7 @@ func (c *Config) SnapshotTenants() []snapshot.Tenant {
 	list := make([]snapshot.Tenant, len(c.Tenants))
 	for i, t := range c.Tenants {
 		list[i] = snapshot.Tenant{
-			Name: t.Name, Domain: t.Domain,
+			Name: t.Name, Domain: t.Domain, BidStream: t.BidStream,
 			LegalBasis: t.LegalBasis, ConsentMaxAge: t.ConsentMaxAge,
 		}
 	}

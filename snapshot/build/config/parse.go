@@ -165,35 +165,6 @@ func (p *parser) namespace(n *yaml.Node) {
 	}
 }
 
-func (p *parser) tenant(n *yaml.Node) {
-	t := Tenant{ConsentMaxAge: DefaultConsentMaxAge}
-	p.mapping(n, "tenant", keys{
-		"name":        func(n *yaml.Node) { value(&p.decoder, n, "tenant name", &t.Name, parseTenantName) },
-		"legal_basis": func(n *yaml.Node) { value(&p.decoder, n, "legal_basis", &t.LegalBasis, snapshot.ParseLegalBasis) },
-		"domain":      func(n *yaml.Node) { value(&p.decoder, n, "domain", &t.Domain, parseDomain) },
-		"consent_max_age": func(n *yaml.Node) {
-			value(&p.decoder, n, "consent_max_age", &t.ConsentMaxAge, parseMonths(MaxConsentMaxAge))
-		},
-		"profiles": func(n *yaml.Node) {
-			p.list(n, "profiles", func(n *yaml.Node) {
-				spec := FileSpec{Line: n.Line}
-				p.mapping(n, "profiles", p.specKeys(&spec, source.ProfileColumns()), "path")
-				p.layout(&spec)
-				t.Profiles = append(t.Profiles, spec)
-			})
-		},
-	}, "name", "profiles")
-	if t.Name == "" {
-		return
-	}
-	if before := p.tenants[t.Name]; before != 0 {
-		p.fail(n.Line, "tenant %q is given twice, first at line %d; put its profiles into one", t.Name, before)
-		return
-	}
-	p.tenants[t.Name] = n.Line
-	p.c.Tenants = append(p.c.Tenants, t)
-}
-
 func (p *parser) link(n *yaml.Node) {
 	l := LinkSpec{FileSpec: FileSpec{Line: n.Line}, Method: snapshot.Inferred}
 	k := p.specKeys(&l.FileSpec, source.LinkColumns())
@@ -302,20 +273,6 @@ func parseSize(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a number of bytes from 1 to %d", s, index.MaxValue/2)
 	}
 	return n, nil
-}
-
-func parseTenantName(s string) (string, error) {
-	if profileNamespace(s).Validate() != nil {
-		return "", fmt.Errorf("%q is not a name of 1 to %d of a-z, 0-9, '.', '_' and '-'", s, index.MaxName-len(index.CRMPrefix))
-	}
-	return s, nil
-}
-
-func parseDomain(s string) (string, error) {
-	if len(s) > 253 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-		return "", fmt.Errorf("%q is not a domain in lower case, such as acme.example", s)
-	}
-	return s, nil
 }
 
 // maxSourceName is the longest name of a source, in bytes.

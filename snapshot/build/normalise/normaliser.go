@@ -46,6 +46,9 @@ func New(cfg *config.Config, ns *index.Namespaces, asOf time.Time) (*Normaliser,
 	if _, ok := snapshot.DayOf(asOf); !ok {
 		return nil, fmt.Errorf("as_of %s is not between 1970 and %v", asOf.Format(time.RFC3339), snapshot.MaxDay)
 	}
+	if err := checkBidStreams(cfg.Tenants); err != nil {
+		return nil, err
+	}
 	n.kinds = make([]valueKind, ns.Len())
 	for id := range n.kinds {
 		if ns.At(index.NamespaceID(id)).Compare == index.Exact {

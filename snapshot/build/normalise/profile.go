@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -17,12 +16,9 @@ import (
 	"github.com/matchd/matchd/snapshot/build/source"
 )
 
-// MaxSegment is the longest code of a segment, in bytes.
-const MaxSegment = 128
-
 var (
 	errKind     = errors.New("column kind: neither customer nor prospect")
-	errSegment  = fmt.Errorf("column segments: a code over %d bytes or with control characters", MaxSegment)
+	errSegment  = fmt.Errorf("column segments: a code over %d bytes or with control characters", snapshot.MaxSegmentCode)
 	errPurposes = errors.New("column consent_purposes: neither use nor share nor both with | between")
 	errExpires  = errors.New("column consent_expires_at: is before consent_at")
 )
@@ -240,7 +236,7 @@ func appendSegments(dst []string, s string) ([]string, error) {
 		if code == "" {
 			continue
 		}
-		if len(code) > MaxSegment || strings.ContainsFunc(code, unicode.IsControl) {
+		if !snapshot.IsSegmentCode(code) {
 			return dst, errSegment
 		}
 		if err := inClear(code); err != nil {
