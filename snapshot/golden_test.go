@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestGolden(t *testing.T) {
 	fs, d, m := memFS{}, sampleDicts(t), sampleMeta(7, 1, 2)
 	m.Rules = map[string]string{"max_identifiers": "100", "max_customers": "5"}
+	d.Tenants[0].BidStream = sampleBidStream()
 	persons := samplePersons(t, d, 12)
 	w, err := NewWriter(fs, "", m, d)
 	if err != nil {
@@ -60,6 +62,9 @@ func TestGolden(t *testing.T) {
 	if s.Outdated() || fmt.Sprint(s.Rules) != fmt.Sprint(m.Rules) || s.Lineage == nil || *s.Lineage != *w.lineage {
 		t.Errorf("outdated: %t; rules %v, lineage %+v", s.Outdated(), s.Rules, s.Lineage)
 	}
+	if !reflect.DeepEqual(s.Tenants, d.Tenants) {
+		t.Errorf("tenants %+v, want %+v", s.Tenants, d.Tenants)
+	}
 	if _, err := OpenBytes(want, hash); err != nil {
 		t.Errorf("the manifest's hash: %v", err)
 	}
@@ -71,6 +76,10 @@ func TestOlderRevisions(t *testing.T) {
 		dir := fmt.Sprintf("testdata/golden-%d.%d", FormatVersion, revision)
 		s := openSample(t, readDir(t, dir), nil)
 		checkGolden(t, s)
+		// What later revisions tell is absent, and so denied.
+		if s.Tenants[0].BidStream != nil {
+			t.Errorf("%s has the bid stream %+v", dir, s.Tenants[0].BidStream)
+		}
 		if !s.Outdated() || int(s.manifest.header.revision) != revision {
 			t.Errorf("%s has revision %d; outdated: %t", dir, s.manifest.header.revision, s.Outdated())
 		}
