@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ tenants:
       - {path: "z/*.csv", as_of: 2026-11-01, columns: {E-Mail: email, kind: kind}}
   - name: acme
     domain: acme.example
+    bid_stream: {segtax: 501, segments: {vip: "A1", churn.high: 7, "à part": A1}}
     profiles:
       - {path: "crm/*.csv"}
 links:
@@ -56,17 +58,20 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	wantTenants := []snapshot.Tenant{
-		{Name: "acme", Domain: "acme.example", LegalBasis: snapshot.Consent, ConsentMaxAge: 36},
+		{
+			Name: "acme", Domain: "acme.example", LegalBasis: snapshot.Consent, ConsentMaxAge: 36,
+			BidStream: &snapshot.BidStream{Segtax: 501, Segments: map[string]string{"vip": "A1", "churn.high": "7", "à part": "A1"}},
+		},
 		{Name: "zeta", LegalBasis: snapshot.LegitimateInterest, ConsentMaxAge: 12},
 	}
-	if got := c.SnapshotTenants(); !slices.Equal(got, wantTenants) {
+	if got := c.SnapshotTenants(); !reflect.DeepEqual(got, wantTenants) {
 		t.Errorf("tenants are %+v", got)
 	}
 	z := c.Tenants[1].Profiles[0]
 	if z.Path != "z/*.csv" || z.Line != 13 || z.AsOf.Format(time.DateOnly) != "2026-11-01" || z.Columns["e-mail"] != "email" {
 		t.Errorf("profiles are %+v", z)
 	}
-	if c.Links[0].Method != snapshot.CookieSync || c.Links[1].Method != snapshot.Inferred || c.Links[0].Line != 19 {
+	if c.Links[0].Method != snapshot.CookieSync || c.Links[1].Method != snapshot.Inferred || c.Links[0].Line != 20 {
 		t.Errorf("links are %+v", c.Links)
 	}
 	wantSources := []snapshot.Source{
@@ -252,7 +257,7 @@ links:
   - {source: publisher-a, party: first, path: "other/*.csv", method: inferred}
   - {path: "s.csv", source: acme.example, party: first}
 tenants:
-  - {name: acme, domain: acme.example, consent_max_age: 36, profiles: [{path: "elsewhere.csv"}]}
+  - {name: acme, domain: acme.example, consent_max_age: 36, bid_stream: {segments: {à part: A1, churn.high: "7", vip: A1}, segtax: 501}, profiles: [{path: "elsewhere.csv"}]}
   - name: zeta
     profiles: [{path: "z/*.csv", as_of: 2026-11-01T00:00:00Z, columns: {e-mail: email}}]
     legal_basis: legitimate_interest
@@ -280,6 +285,12 @@ version: 1
 		{"legitimate_interest", "contract"},
 		{"consent_max_age: 12", "consent_max_age: 13"},
 		{"domain: acme.example", "domain: acme.test"},
+		{"segtax: 501", "segtax: 502"},
+		{`vip: "A1"`, `vip: "A2"`},
+		{`vip: "A1"`, `vap: "A1"`},
+		{", churn.high: 7", ""},
+		{`{vip: "A1", churn.high: 7`, `{vip: "7", churn.high: "A1"`},
+		{"    bid_stream: {segtax: 501, segments: {vip: \"A1\", churn.high: 7, \"à part\": A1}}\n", ""},
 		{"as_of: 2026-11-01", "as_of: 2026-11-02"},
 		{"E-Mail: email", "E-Mail: phone"},
 		{"E-Mail: email", "Mail: email"},
@@ -371,6 +382,9 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatal(err)
 		}
 		for i, tenant := range c.SnapshotTenants() {
+			if b := tenant.BidStream; b != nil && (b.Validate() != nil || tenant.Domain == "") {
+				t.Fatalf("tenant %q declares %+v", tenant.Name, b)
+			}
 			if _, ok := ns.ByName(index.CRMPrefix + tenant.Name); !ok || tenant.ConsentMaxAge < 1 || tenant.Name != c.Tenants[i].Name {
 				t.Fatalf("tenant %+v", tenant)
 			}
