@@ -38,6 +38,8 @@ require (
 	github.com/parquet-go/bitpack v1.0.0 // indirect
 	github.com/parquet-go/jsonlite v1.0.0 // indirect
 	github.com/pierrec/lz4/v4 v4.1.21 // indirect
+	github.com/prebid/go-gdpr v1.12.1 // indirect
+	github.com/prebid/go-gpp v0.2.0 // indirect
 	github.com/prebid/openrtb/v20 v20.3.0 // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/procfs v0.16.1 // indirect
