@@ -67,7 +67,11 @@ func TestOnboardNamesEveryFile(t *testing.T) {
 		Tenants    []struct {
 			Name, Domain string
 			Basis        string `yaml:"legal_basis"`
-			Profiles     []entry
+			BidStream    struct {
+				Segtax   int
+				Segments map[string]string
+			} `yaml:"bid_stream"`
+			Profiles []entry
 		}
 		Links []entry
 	}
@@ -82,6 +86,7 @@ func TestOnboardNamesEveryFile(t *testing.T) {
 		if tenant.Basis != "consent" || tenant.Domain != tenant.Name+".example" {
 			t.Errorf("tenant %+v", tenant)
 		}
+		checkBidStream(t, w, tenant.Name, tenant.BidStream.Segtax, tenant.BidStream.Segments)
 		for _, p := range tenant.Profiles {
 			got = append(got, p.Path)
 		}
@@ -103,6 +108,30 @@ func TestOnboardNamesEveryFile(t *testing.T) {
 			!slices.Contains(onboard.Namespaces, namespace) {
 			t.Fatalf("onboard.yaml does not declare %s", namespace)
 		}
+	}
+}
+
+// checkBidStream checks that tenant declares some of its segments, each by an id that no other has, and keeps some back.
+func checkBidStream(t *testing.T, w world, tenant string, segtax int, segments map[string]string) {
+	t.Helper()
+	ids := slices.Sorted(maps.Values(segments))
+	if segtax < 500 || len(ids) == 0 || len(slices.Compact(ids)) != len(segments) {
+		t.Errorf("tenant %s declares %v in taxonomy %d", tenant, segments, segtax)
+	}
+	declared, kept := 0, 0
+	for _, r := range w.crm {
+		for code := range strings.SplitSeq(r.fields["segments"], "|") {
+			switch {
+			case r.tenant != tenant || code == "":
+			case segments[code] == "":
+				kept++
+			default:
+				declared++
+			}
+		}
+	}
+	if declared == 0 || kept == 0 {
+		t.Errorf("tenant %s has %d segments of profiles that are declared, and %d that are not", tenant, declared, kept)
 	}
 }
 

@@ -2,11 +2,15 @@ package gen
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // TestDefaultStory holds the published numbers against a world of 10,000 customers.
@@ -47,8 +51,8 @@ func TestDefaultStory(t *testing.T) {
 	checkTruth(t, w)
 	checkReach(t, w)
 	checkExamples(t, w)
-	if len(s.Examples) != 4 {
-		t.Errorf("examples are %+v, want one of each", s.Examples)
+	if len(s.Examples) != 4 || s.BidRequest == nil {
+		t.Errorf("examples are %+v and %+v, want one of each", s.Examples, s.BidRequest)
 	}
 }
 
@@ -226,7 +230,14 @@ func checkExamples(t *testing.T, w world) {
 		rows[r.self] = r
 	}
 	edges := w.graph(func(linkRow) bool { return true })
-	for _, x := range w.sum.Examples {
+	shown := w.sum.Examples
+	if x := w.sum.BidRequest; x != nil {
+		shown = append(slices.Clone(shown), *x)
+		if !strings.HasPrefix(x.Identifier, "maid:") || x.Status != "matched" || len(x.BidStream) == 0 || len(x.BidStream) >= len(x.Segments) {
+			t.Errorf("example of a bid request %+v", x)
+		}
+	}
+	for _, x := range shown {
 		if x.Name == "unknown" {
 			if w.truth[x.Identifier] != nil || !canonicalID.MatchString(x.Identifier) || x.Reason != "unknown" {
 				t.Errorf("example %+v is known or not well-formed", x)
@@ -256,5 +267,68 @@ func checkExamples(t *testing.T, w world) {
 		if got := strings.Join(x.Segments, "|"); valid && got != r.fields["segments"] {
 			t.Errorf("example %+v has the segments %s", x, r.fields["segments"])
 		}
+		if r.fields["consent_purposes"] != "use|share" && valid {
+			t.Errorf("example %+v may not be shared", x)
+		}
+		var ids []string
+		for _, code := range x.Segments {
+			if id := w.bidStream(t)[code]; id != "" {
+				ids = append(ids, id)
+			}
+		}
+		if !slices.Equal(ids, x.BidStream) {
+			t.Errorf("example %+v is declared as %v", x, ids)
+		}
+	}
+}
+
+// bidStream is what the first tenant's segments are called in bid requests, by onboard.yaml.
+func (w world) bidStream(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, "onboard.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var onboard struct {
+		Tenants []struct {
+			BidStream struct{ Segments map[string]string } `yaml:"bid_stream"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &onboard); err != nil {
+		t.Fatal(err)
+	}
+	return onboard.Tenants[0].BidStream.Segments
+}
+
+// Brands may share most profiles with each other, and not all.
+func TestConsentToShare(t *testing.T) {
+	w := generate(t, func(c *Config) { c.Customers = 2000 })
+	shared, given := 0, 0
+	for _, r := range w.crm {
+		if r.fields["consent_at"] != "" {
+			given++
+		}
+		if strings.Contains(r.fields["consent_purposes"], "share") {
+			shared++
+		}
+	}
+	if part := float64(shared) / float64(given); part < 0.7 || part > 0.8 {
+		t.Errorf("%d of %d consents cover sharing: %.2f, want 0.75", shared, given, part)
+	}
+}
+
+// An example of a bid request whose person is taken for somebody else later is given up: many small worlds, since most
+// have none that is.
+func TestBidRequestIsInNoFalseLink(t *testing.T) {
+	found := 0
+	for seed := range uint64(12) {
+		w := generate(t, func(c *Config) { c.Customers, c.Seed, c.FalseLinks = 300, seed, 0.3 })
+		checkExamples(t, w)
+		if w.sum.BidRequest != nil {
+			found++
+		}
+	}
+	if found == 0 {
+		t.Error("no world has an example")
 	}
 }
