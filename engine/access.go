@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -30,7 +31,9 @@ type access struct {
 	tenants []tenantAccess // by number of the tenant
 	asks    []bitset       // tenants that may be asked for, by namespace
 	persons index.Hasher   // makes the person ids of the client's id space
-	granted bool           // some tenant is
+	policy  privacy.Policy
+	bids    *BidRequests
+	granted bool // some tenant is
 
 	// padded are the namespaces by which somebody may be known to others and
 	// not to the client: there an absent identifier takes as long as one of
@@ -100,6 +103,8 @@ func (c Client) compileNow(s *snapshot.Snapshot, persons index.Hasher) *access {
 		tenants: make([]tenantAccess, len(s.Tenants)),
 		asks:    make([]bitset, s.Namespaces.Len()),
 		persons: persons,
+		policy:  c.Privacy,
+		bids:    &c.BidRequests,
 	}
 	for id, n := range s.Namespaces.All() {
 		if c.foreign(n.Name, true) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -23,6 +24,7 @@ const (
 	ConsentExpired Reason = "consent_expired"
 	Ambiguous      Reason = "ambiguous"
 	Invalid        Reason = "invalid"
+	Suppressed     Reason = "suppressed" // by a privacy signal
 )
 
 // PersonID is a person's id as a client sees it: the keyed hash of the
@@ -75,6 +77,8 @@ type Answer struct {
 	Asked int
 	// Reason is Matched, or why not.
 	Reason Reason
+	// Signal is the one that forbids, where the reason is Suppressed.
+	Signal privacy.Kind
 
 	fault    bool
 	known    bool // a granted profile can be reached, whatever its consent
@@ -105,6 +109,8 @@ func (r Reason) result() Result {
 		return ResultAmbiguous
 	case Invalid:
 		return ResultInvalid
+	case Suppressed:
+		return ResultSuppressed
 	}
 	return ResultUnknown
 }

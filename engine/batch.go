@@ -28,6 +28,7 @@ type Batch struct {
 	current snapshot.Record // the record that is being answered from
 	profile snapshot.Profile
 	paths   pathFinder
+	records int // read since it was emptied, decoys too
 }
 
 // slot is one identifier on its way through the stages.
@@ -43,10 +44,15 @@ type slot struct {
 type slotState uint8
 
 const (
-	slotInvalid slotState = iota // no identifier that the client may ask by
-	slotAbsent                   // certainly not in the snapshot
-	slotFound                    // addr is the record to look into
+	slotInvalid    slotState = iota // no identifier that the client may ask by
+	slotSuppressed                  // a privacy signal forbids its use
+	slotAbsent                      // certainly not in the snapshot
+	slotFound                       // addr is the record to look into
+	slotDecoy                       // absent; addr is somebody's record, to be read in vain
 )
+
+// looked reports whether the table and a record are read for a slot.
+func (s slotState) looked() bool { return s >= slotFound }
 
 // MaxBatchBytes bounds the memory that the answers of one call take together.
 // An identifier that thousands of customers share makes a large answer, and a
@@ -82,7 +88,7 @@ func (b *Batch) Reset() {
 	b.profiles = b.profiles[:0]
 	b.customers = b.customers[:0]
 	b.segments = b.segments[:0]
-	b.paths.work = 0
+	b.paths.work, b.records = 0, 0
 }
 
 // Profiles returns the profiles of an answer, in order. They are valid until

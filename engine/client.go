@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -27,6 +28,9 @@ type Client struct {
 	// IDSpace scopes the person ids that the client is shown. Empty is its
 	// tenant, or the client alone where it is nobody's.
 	IDSpace string
+	// Privacy says what the client may rely on where privacy signals ask for
+	// consent; the zero value relies on nothing.
+	Privacy privacy.Policy
 	// BidRequests says what the identifiers in its bid requests are.
 	BidRequests BidRequests
 	Grants      []Grant
@@ -96,6 +100,9 @@ func (c Client) Validate() error {
 				return fmt.Errorf("client %s: two grants for tenant %s", c.Name, g.Tenant)
 			}
 		}
+	}
+	if err := c.Privacy.Validate(); err != nil {
+		return fmt.Errorf("client %s: privacy: %w", c.Name, err)
 	}
 	if err := c.BidRequests.validate(); err != nil {
 		return fmt.Errorf("client %s: %w", c.Name, err)

@@ -5,17 +5,14 @@ import (
 	"slices"
 
 	"github.com/matchd/matchd/engine/privacy"
-	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
 
-// decide makes a, which knows nothing yet, the answer to an identifier of
-// namespace ns that is identifier at of the current record: the profiles that
-// the client may see, that a path of fresh links leads to, and whose consent
-// holds.
-func (s *Session) decide(b *Batch, a *Answer, ns index.NamespaceID, at int) {
+// decide makes a, which knows nothing yet, the answer to an identifier that is
+// identifier at of the current record: the profiles of tenants that the client
+// may see, that a path of fresh links leads to, and whose consent holds.
+func (s *Session) decide(b *Batch, a *Answer, tenants bitset, at int) {
 	before, r, p := b.mark(), &b.current, &b.profile
-	tenants := s.access.asks[ns]
 	b.paths.reset(r, s.gen, s.oldest)
 	profiles := r.Profiles()
 	for ordinal := 0; profiles.Next(p); ordinal++ {
@@ -133,14 +130,21 @@ func (b *Batch) strongest() int {
 }
 
 // unanswered is the answer where no identifier leads to a granted profile:
-// unknown, if one of them is an identifier at all.
+// suppressed, if one of them was not looked up; or else unknown, if one is an
+// identifier at all.
 func (b *Batch) unanswered() Answer {
+	best := 0
 	for i := range b.Answers {
-		if b.Answers[i].Reason != Invalid {
+		switch have := b.Answers[best].Reason; b.Answers[i].Reason {
+		case Suppressed:
 			return b.Answers[i]
+		case Unknown:
+			if have == Invalid {
+				best = i
+			}
 		}
 	}
-	return b.Answers[0]
+	return b.Answers[best]
 }
 
 // merge adds to a what the other identifiers of its person know: profiles that

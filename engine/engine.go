@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -122,7 +122,8 @@ func (e *Engine) Close() error {
 	}
 	e.closed = true
 	e.swap.Lock()
-	old := e.state.Swap(&state{})
+	old := e.state.Load()
+	e.state.Store(newState(nil, old.clients))
 	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()
@@ -135,9 +136,20 @@ func (e *Engine) Close() error {
 // SetClients replaces all clients, at once for sessions that begin later. It
 // keeps no reference to clients.
 func (e *Engine) SetClients(clients []Client) error {
-	clients = slices.Clone(clients)
-	names := map[string]bool{}
+	if err := validateClients(clients); err != nil {
+		return err
+	}
+	resolved := make([]Client, len(clients))
 	for i, c := range clients {
+		resolved[i] = c.resolved()
+	}
+	e.setClients(resolved)
+	return nil
+}
+
+func validateClients(clients []Client) error {
+	names := map[string]bool{}
+	for _, c := range clients {
 		if err := c.Validate(); err != nil {
 			return err
 		}
@@ -145,14 +157,17 @@ func (e *Engine) SetClients(clients []Client) error {
 			return fmt.Errorf("two clients are named %s", c.Name)
 		}
 		names[c.Name] = true
-		clients[i] = c.resolved()
 	}
+	return nil
+}
+
+// setClients is [Engine.SetClients] for clients that are resolved and sound.
+func (e *Engine) setClients(clients []Client) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	g := e.state.Load().gen
 	e.state.Store(newState(g, clients))
 	e.warnOfGrants(g, clients)
-	return nil
 }
 
 // warnOfGrants logs what grants name and the snapshot does not have: it may be
@@ -170,11 +185,11 @@ func (e *Engine) warnOfGrants(g *generation, clients []Client) {
 
 func newState(g *generation, clients []Client) *state {
 	s := &state{gen: g, clients: clients, access: make(map[string]*access, len(clients))}
-	if g == nil {
-		return s
-	}
 	for _, c := range clients {
-		s.access[c.Name] = c.compile(g.Snapshot, g.secret)
+		s.access[c.Name] = nil // it is known, whatever is open
+		if g != nil {
+			s.access[c.Name] = c.compile(g.Snapshot, g.secret)
+		}
 	}
 	return s
 }
@@ -222,6 +237,12 @@ func (e *Engine) load(cur snapshot.Current) error {
 	// A profile asked for by its own customer id is as good as authenticated on
 	// the day that the snapshot speaks of.
 	g.self.Seen, _ = snapshot.DayOf(snap.AsOf)
+	for id, n := range snap.Namespaces.All() {
+		if n.Compare == index.UUID {
+			g.devices.add(id)
+		}
+	}
+	g.bids = bidSegments(snap)
 	e.open.Add(1)
 	g.pins = newPins(func() {
 		// Unmapping takes its time, and the last reader is somebody's request.

@@ -83,7 +83,7 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	paths.reset(&f.record, s.gen, s.oldest)
 	var p snapshot.Profile
 	for ps := f.record.Profiles(); ps.Next(&p); {
-		x.Profiles = append(x.Profiles, s.verdict(&paths, f.at, ns, &p))
+		x.Profiles = append(x.Profiles, s.judge(&paths, f.at, ns, &p))
 	}
 	cold, err := s.cold(f.addr, &f.record)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	return nil
 }
 
-func (s *Session) verdict(paths *pathFinder, at int, ns index.NamespaceID, p *snapshot.Profile) ProfileVerdict {
+func (s *Session) judge(paths *pathFinder, at int, ns index.NamespaceID, p *snapshot.Profile) ProfileVerdict {
 	t := s.gen.Tenants[p.Tenant]
 	v := ProfileVerdict{
 		Tenant: t.Name, Customer: string(p.Customer), Basis: t.LegalBasis.String(),
@@ -109,7 +109,7 @@ func (s *Session) verdict(paths *pathFinder, at int, ns index.NamespaceID, p *sn
 	if path, v.Reached = paths.strongest(at, int(p.Node)); v.Reached {
 		v.Method, v.Seen = path.Method.String(), path.Seen.String()
 	}
-	if reason := privacy.Consent(p.Consent, t.LegalBasis, snapshot.Use, s.now); reason != privacy.Allowed {
+	if reason := s.consent(p); reason != privacy.Allowed {
 		v.Consent = string(reason)
 	}
 	return v

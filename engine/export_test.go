@@ -10,3 +10,6 @@ func (a *Answer) InternalID() snapshot.PersonID { return a.person }
 
 // Fault reports whether the answer is for want of sound memory.
 func (a *Answer) Fault() bool { return a.fault }
+
+// Records is how many records the answers in the batch took, decoys too.
+func (b *Batch) Records() int { return b.records }

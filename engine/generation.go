@@ -17,6 +17,8 @@ type generation struct {
 	secret  index.Secret
 	hasher  index.Hasher
 	self    snapshot.Strength // of the path from an identifier to itself
+	devices bitset            // namespaces of advertising ids of devices
+	bids    []string          // by segment: its id in bid requests, or empty
 	opened  time.Time
 	maxAge  int // of links, in months
 	pins    *pins

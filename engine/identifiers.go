@@ -23,7 +23,9 @@ type Identifier struct {
 
 // Listing is every identifier of a person that a client may see.
 type Listing struct {
-	Reason      Reason
+	Reason Reason
+	// Signal is the one that forbids, where the reason is Suppressed.
+	Signal      privacy.Kind
 	Person      PersonID
 	Identifiers []Identifier
 }
@@ -52,6 +54,9 @@ func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) 
 
 func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	none := Listing{Reason: Unknown}
+	if s.verdict.All != privacy.None {
+		return Listing{Reason: Suppressed, Signal: s.verdict.All}, nil
+	}
 	ti := tenantNumber(s.gen.Snapshot, tenant)
 	if ti < 0 || !s.access.tenants[ti].identifiers {
 		return none, nil
@@ -84,7 +89,7 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	links := s.strongestLinks(cold, &paths, hidden)
 	for i, id := range cold.Identifiers {
 		ns := int(id.Namespace)
-		if !s.access.tenants[ti].sees.has(ns) || s.access.foreignSpaces.has(ns) || hidden[uint32(i)] {
+		if !s.access.tenants[ti].sees.has(ns) || s.access.foreignSpaces.has(ns) || hidden[uint32(i)] || s.suppressed(id.Namespace) {
 			continue
 		}
 		if _, ok := paths.strongest(f.at, i); !ok {

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"runtime/debug"
 	"slices"
 	"time"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -17,12 +19,28 @@ type Session struct {
 	pin    uint32
 	now    int64        // Unix seconds
 	oldest snapshot.Day // of fresh links
-	counts [results]uint32
+
+	verdict privacy.Verdict // on the signals of the request
+	counts  [results]uint32
 }
+
+// Heed makes the session's answers obey a verdict on what the request says
+// about privacy. It comes before any question; see [Pools.Heed].
+func (s *Session) Heed(v privacy.Verdict) { s.verdict = v }
+
+// suppressed reports whether identifiers of a namespace may not be used.
+func (s *Session) suppressed(ns index.NamespaceID) bool {
+	return s.verdict.All != privacy.None || s.verdict.Device != privacy.None && s.gen.devices.has(int(ns))
+}
+
+// forbids is the signal that suppresses.
+func (s *Session) forbids() privacy.Kind { return cmp.Or(s.verdict.All, s.verdict.Device) }
 
 // Begin pins the open generation for a client. It returns [ErrNotReady] or
 // [ErrUnknownClient]; without an error, End must follow. It allocates nothing.
-func (e *Engine) Begin(client string) (Session, error) {
+func (e *Engine) Begin(client string) (Session, error) { return e.begin(client, e.opts.Now()) }
+
+func (e *Engine) begin(client string, now time.Time) (Session, error) {
 	for {
 		st := e.state.Load()
 		if st.gen == nil {
@@ -33,7 +51,6 @@ func (e *Engine) Begin(client string) (Session, error) {
 			return Session{}, ErrUnknownClient
 		}
 		if pin, ok := st.gen.pins.acquire(); ok {
-			now := e.opts.Now()
 			return Session{
 				engine: e, gen: st.gen, access: a.at(now.Unix()), pin: pin,
 				now: now.Unix(), oldest: st.gen.oldestFresh(now),
@@ -159,9 +176,22 @@ func (s *Session) hash(t *slot, key, id []byte) []byte {
 		t.state = slotInvalid
 		return key
 	}
+	if s.suppressed(ns) {
+		t.state = slotSuppressed
+		return key
+	}
 	h := s.gen.hasher.Sum(key)
 	*t = slot{hash: h, namespace: ns, shard: s.gen.Shard(h), state: slotFound}
 	return key
+}
+
+// absent is the state of an identifier of which the filter or the table says
+// that it is not there.
+func (s *Session) absent(ns index.NamespaceID) slotState {
+	if s.access.padded.has(int(ns)) {
+		return slotDecoy
+	}
+	return slotAbsent
 }
 
 // filter drops what is certainly absent.
@@ -178,14 +208,14 @@ func (s *Session) filter(slots []slot) {
 	}
 	for i := range slots {
 		if t := &slots[i]; t.state == slotFound && !s.gen.Filter(t.shard).MayContain(t.hash) {
-			t.state = slotAbsent
+			t.state = s.absent(t.namespace)
 		}
 	}
 }
 
 func (s *Session) prefetchTables(slots []slot) {
 	for i := range slots {
-		if t := &slots[i]; t.state == slotFound {
+		if t := &slots[i]; t.state.looked() {
 			s.gen.Table(t.shard).Prefetch(t.hash)
 		}
 	}
@@ -197,13 +227,20 @@ func (s *Session) find(slots []slot) {
 		s.prefetchTables(slots)
 	}
 	for i := range slots {
-		if t := &slots[i]; t.state == slotFound {
-			t.cursor = s.gen.Table(t.shard).Seek(t.hash)
-			s.next(t)
+		t := &slots[i]
+		if !t.state.looked() {
+			continue
+		}
+		table := s.gen.Table(t.shard)
+		t.cursor = table.Seek(t.hash)
+		if addr, ok := table.Next(t.hash, &t.cursor); ok && t.state == slotFound {
+			t.addr = addr
+		} else if t.state = s.absent(t.namespace); t.state == slotDecoy {
+			t.addr, _ = table.Near(t.hash)
 		}
 	}
 	for i := range slots {
-		if t := &slots[i]; t.state == slotFound {
+		if t := &slots[i]; t.state.looked() {
 			s.gen.Prefetch(t.addr)
 		}
 	}
@@ -226,17 +263,36 @@ func (s *Session) answer(b *Batch, t *slot) {
 			fault = true
 			continue
 		}
+		b.records++
 		if at := r.Find(t.hash); at >= 0 {
 			b.Answers = append(b.Answers, Answer{Reason: Unknown, person: r.ID, from: len(b.profiles), to: len(b.profiles)})
-			s.decide(b, &b.Answers[len(b.Answers)-1], t.namespace, at)
+			s.decide(b, &b.Answers[len(b.Answers)-1], s.access.asks[t.namespace], at)
 			return
 		}
 	}
-	reason := Unknown
-	if t.state == slotInvalid {
-		reason = Invalid
+	a := Answer{Reason: Unknown, fault: fault}
+	switch t.state {
+	case slotInvalid:
+		a.Reason = Invalid
+	case slotSuppressed:
+		a.Reason, a.Signal = Suppressed, s.forbids()
+	case slotDecoy:
+		s.decoy(b, t)
 	}
-	b.Answers = append(b.Answers, Answer{Reason: reason, fault: fault})
+	b.Answers = append(b.Answers, a)
+}
+
+// decoy does for an absent identifier what is done for one that belongs to
+// somebody whom the client may not know of, so that the two take equally long:
+// it reads the record of somebody, and decides that nothing of it may be seen.
+func (s *Session) decoy(b *Batch, t *slot) {
+	var err error
+	if b.record, err = s.gen.Record(t.addr, b.record, &b.current); err != nil {
+		return // it is not what was asked about
+	}
+	b.records++
+	a := Answer{from: len(b.profiles)}
+	s.decide(b, &a, nil, max(b.current.Find(t.hash), 0))
 }
 
 // Namespace returns a namespace by its number.

@@ -18,12 +18,13 @@ const (
 	ResultConsentExpired
 	ResultAmbiguous
 	ResultInvalid
+	ResultSuppressed
 	ResultFault
 	results
 )
 
 var resultNames = [results]string{
-	"matched", "unknown", "no_consent", "consent_expired", "ambiguous", "invalid", "fault",
+	"matched", "unknown", "no_consent", "consent_expired", "ambiguous", "invalid", "suppressed", "fault",
 }
 
 func (r Result) String() string { return resultNames[r] }

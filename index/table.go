@@ -139,6 +139,25 @@ func (t *Table) Next(h Hash, c *Cursor) (addr uint64, ok bool) {
 	return 0, false
 }
 
+// Near returns the address in some entry of the home line of h, or of a line
+// after it where that one is empty, and false where the table is empty: what
+// looking up an absent identifier reads if it is to take as long as a hit.
+func (t *Table) Near(h Hash) (addr uint64, ok bool) {
+	at := tableLine(h, t.params.ShardBits, t.params.Lines)
+	for range t.lines {
+		line := t.words[at*wordsPerLine:][:wordsPerLine]
+		tail := line[LineEntries]
+		if n := tail >> headerShift & headerCount; n > 0 {
+			slot := h.Lo % n
+			return line[slot]>>t.tagShift | tail>>(8*slot)&0xff<<(64-t.tagShift), true
+		}
+		if at++; at == t.lines {
+			at = 0
+		}
+	}
+	return 0, false
+}
+
 // TableStats describe how full a table is.
 type TableStats struct {
 	Lines   int // physical lines
