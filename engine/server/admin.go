@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/valyala/fasthttp"
 
+	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -61,7 +62,7 @@ func (s *Server) unready() *problem {
 	switch {
 	case s.draining.Load():
 		return problemDraining
-	case !s.engine.Ready():
+	case !s.pools.Ready():
 		return problemNotReady
 	}
 	return nil
@@ -81,18 +82,47 @@ func (s *Server) health(ctx *fasthttp.RequestCtx) *problem {
 	return nil
 }
 
-// serveReload opens the store's current snapshot, if it is another one.
-func (s *Server) serveReload(w http.ResponseWriter, _ *http.Request) {
-	changed, err := s.engine.Reload()
-	switch {
-	case errors.Is(err, snapshot.ErrNoSnapshot):
-		(&problem{status: http.StatusConflict, detail: err.Error()}).writeHTTP(w)
-	case err != nil:
-		s.log.Error("refused snapshot", "error", err)
-		(&problem{status: http.StatusInternalServerError, detail: "the snapshot was refused: " + err.Error()}).writeHTTP(w)
-	default:
-		writeJSON(w, http.StatusOK, map[string]any{"changed": changed, "snapshot": s.engine.Info().Snapshot})
+// serveReload opens the current snapshot of each store, where it is another
+// one than is open.
+func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
+	if err := s.audit.administration(r, "admin.reload"); err != nil {
+		s.log.Error("the audit log takes no entry, so nothing is reloaded", "error", err)
+		problemAudit.writeHTTP(w)
+		return
 	}
+	type reloaded struct {
+		Store    string `json:"store,omitempty"`
+		Changed  bool   `json:"changed"`
+		Snapshot string `json:"snapshot"`
+	}
+	var done []reloaded
+	for _, p := range s.pools.All() {
+		changed, err := p.Reload()
+		switch {
+		case errors.Is(err, snapshot.ErrNoSnapshot):
+			(&problem{status: http.StatusConflict, detail: s.named(p, err.Error())}).writeHTTP(w)
+			return
+		case err != nil:
+			s.log.Error("refused snapshot", "store", p.Name, "error", err)
+			(&problem{status: http.StatusInternalServerError, detail: s.named(p, "the snapshot was refused: "+err.Error())}).writeHTTP(w)
+			return
+		}
+		done = append(done, reloaded{p.Name, changed, p.Info().Snapshot})
+	}
+	if len(done) == 1 {
+		done[0].Store = ""
+		writeJSON(w, http.StatusOK, done[0])
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"stores": done})
+}
+
+// named says which store a text is about, where there are several.
+func (s *Server) named(p engine.Pool, text string) string {
+	if len(s.pools.All()) == 1 {
+		return text
+	}
+	return "store " + p.Name + ": " + text
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -27,18 +27,18 @@ func newRegistry(s *Server) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{
 		server:      s,
-		lookups:     desc("lookups_total", "Answers to questions, by result.", "result"),
+		lookups:     desc("lookups_total", "Answers to questions, by store and result.", "store", "result"),
 		requests:    desc("requests_total", "Answered requests, by route and status.", "route", "code"),
 		duration:    desc("request_duration_seconds", "Time from a request read to its answer made, by route.", "route"),
 		panics:      desc("panics_total", "Requests that panicked."),
-		faults:      desc("faults_total", "Answers that a damaged record or lost memory made unknown."),
-		swaps:       desc("swaps_total", "Snapshots swapped in."),
-		refusals:    desc("snapshots_refused_total", "Snapshots refused."),
-		bytes:       desc("snapshot_bytes", "Size of the open snapshot's files."),
-		identifiers: desc("snapshot_identifiers", "Identifiers in the open snapshot."),
-		age:         desc("snapshot_age_seconds", "Time since the moment that the open snapshot speaks of."),
-		opened:      desc("snapshot_opened_timestamp_seconds", "When the open snapshot was swapped in."),
-		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "snapshot"),
+		faults:      desc("faults_total", "Answers that a damaged record or lost memory made unknown.", "store"),
+		swaps:       desc("swaps_total", "Snapshots swapped in.", "store"),
+		refusals:    desc("snapshots_refused_total", "Snapshots refused.", "store"),
+		bytes:       desc("snapshot_bytes", "Size of the open snapshot's files.", "store"),
+		identifiers: desc("snapshot_identifiers", "Identifiers in the open snapshot.", "store"),
+		age:         desc("snapshot_age_seconds", "Time since the moment that the open snapshot speaks of.", "store"),
+		opened:      desc("snapshot_opened_timestamp_seconds", "When the open snapshot was swapped in.", "store"),
+		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "store", "snapshot"),
 	})
 	return r
 }
@@ -58,13 +58,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	stats := c.server.engine.Stats()
-	for result, n := range stats.Results {
-		counter(c.lookups, n, result.String())
+	for _, p := range c.server.pools.All() {
+		stats := p.Stats()
+		for result, n := range stats.Results {
+			counter(c.lookups, n, p.Name, result.String())
+		}
+		counter(c.faults, stats.Results[engine.ResultFault], p.Name)
+		counter(c.swaps, stats.Swaps, p.Name)
+		counter(c.refusals, stats.Refused, p.Name)
+		c.collectSnapshot(out, p)
 	}
-	counter(c.faults, stats.Results[engine.ResultFault])
-	counter(c.swaps, stats.Swaps)
-	counter(c.refusals, stats.Refused)
 	counter(c.panics, c.server.metrics.panics.Load())
 	for id := range routeIDs {
 		t := c.server.metrics.totals(id)
@@ -77,22 +80,21 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			out <- histogram(c.duration, &t, routeNames[id])
 		}
 	}
-	c.collectSnapshot(out)
 }
 
-func (c *collector) collectSnapshot(out chan<- prometheus.Metric) {
-	info := c.server.engine.Info()
+func (c *collector) collectSnapshot(out chan<- prometheus.Metric, p engine.Pool) {
+	info := p.Info()
 	if info.Snapshot == "" {
 		return
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(c.bytes, float64(info.Bytes))
-	gauge(c.identifiers, float64(info.Manifest.Counts.Identifiers))
-	gauge(c.age, time.Since(info.Manifest.AsOf).Seconds())
-	gauge(c.opened, float64(info.Opened.UnixMilli())/1000)
-	gauge(c.info, 1, info.Snapshot)
+	gauge(c.bytes, float64(info.Bytes), p.Name)
+	gauge(c.identifiers, float64(info.Manifest.Counts.Identifiers), p.Name)
+	gauge(c.age, time.Since(info.Manifest.AsOf).Seconds(), p.Name)
+	gauge(c.opened, float64(info.Opened.UnixMilli())/1000, p.Name)
+	gauge(c.info, 1, p.Name, info.Snapshot)
 }
 
 func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {

@@ -5,6 +5,9 @@ import "bytes"
 // header is what the server needs of a request's header.
 type header struct {
 	authorization []byte
+	gpc           []byte // Sec-GPC, if gpcs is not 0
+	gpcs          int
+	gpcConflict   bool // several that differ
 	encoded       bool // there is a Content-Encoding
 	unmet         bool // it expects something else than 100-continue
 }
@@ -52,6 +55,12 @@ func readHeader(raw []byte) (h header, sound bool) {
 		case len("Expect"):
 			if count(name, "Expect") > 0 {
 				h.unmet = h.unmet || len(trim(value)) > 0 && !bytes.EqualFold(trim(value), []byte("100-continue"))
+			}
+		case len("Sec-GPC"):
+			if count(name, "Sec-GPC") > 0 {
+				h.gpcConflict = h.gpcConflict || h.gpcs > 0 && !bytes.Equal(h.gpc, trim(value))
+				h.gpc = trim(value)
+				h.gpcs++
 			}
 		case len("Authorization"):
 			if count(name, "Authorization") > 0 {

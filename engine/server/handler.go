@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 )
 
 // routeID numbers the routes, for metrics.
@@ -21,24 +22,23 @@ const (
 	routeBatch
 	routeSegments
 	routeIdentifiers
+	routeEnrich
 	routeHealth
 	routeOther   // no such path or method
 	routeRefused // no request: a connection too many, or bytes that are not HTTP
 	routeIDs
 )
 
-var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "health", "other", "refused"}
+var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "health", "other", "refused"}
 
-// route is what serves a path.
-type route struct {
-	get  routeID
-	post routeID // routeOther where POST is not allowed
-}
+// route is what serves a path; routeOther where a method is not allowed.
+type route struct{ get, post routeID }
 
 var (
 	matchRoute       = route{routeMatch, routeBatch}
 	segmentsRoute    = route{routeSegments, routeOther}
 	identifiersRoute = route{routeIdentifiers, routeOther}
+	enrichRoute      = route{routeOther, routeEnrich}
 	healthRoute      = route{routeHealth, routeOther}
 )
 
@@ -50,6 +50,8 @@ func findRoute(path []byte) *route {
 		return &segmentsRoute
 	case "/v1/identifiers":
 		return &identifiersRoute
+	case "/v1/openrtb/enrich":
+		return &enrichRoute
 	case pathLive, pathReady:
 		return &healthRoute
 	}
@@ -58,15 +60,20 @@ func findRoute(path []byte) *route {
 
 // method returns the route's id for the request's method, or a 405.
 func (r *route) method(h *fasthttp.RequestHeader) (routeID, *problem) {
-	if h.IsGet() || h.IsHead() {
+	switch {
+	case r.get != routeOther && (h.IsGet() || h.IsHead()):
 		return r.get, nil
-	}
-	if h.IsPost() && r.post != routeOther {
+	case r.post != routeOther && h.IsPost():
 		return r.post, nil
 	}
-	allow := "GET, HEAD"
-	if r.post != routeOther {
-		allow += ", POST"
+	var allow string
+	switch {
+	case r.post == routeOther:
+		allow = "GET, HEAD"
+	case r.get == routeOther:
+		allow = "POST"
+	default:
+		allow = "GET, HEAD, POST"
 	}
 	return routeOther, &problem{status: 405, detail: "this path takes " + allow, header: [2]string{fasthttp.HeaderAllow, allow}}
 }
@@ -119,8 +126,17 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	if who == nil {
 		return problemKey
 	}
+	if p := who.may(*id); p != nil {
+		return p
+	}
 	q := requests.Get().(*request)
 	q.caller, q.route, q.encoded = who, *id, h.encoded
+	if h.gpcs > 0 {
+		q.signals.Set(privacy.GPC, h.gpc)
+	}
+	if h.gpcConflict {
+		q.signals.Malformed(privacy.GPC)
+	}
 	if p := s.lookup(ctx, q); p != nil {
 		q.release()
 		return p
@@ -133,7 +149,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 		// The response keeps the answer and gives its old buffer for the next one.
 		q.out = ctx.Response.SwapBody(q.out)
 	}
-	ctx.Response.Header.SetContentType(jsonType)
+	if ctx.Response.StatusCode() != fasthttp.StatusNoContent {
+		ctx.Response.Header.SetContentType(jsonType)
+	}
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	q.release()
 	return nil
@@ -156,16 +174,29 @@ func (s *Server) serveV1(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return s.matchBatch(ctx, q)
 	case routeSegments:
 		return s.segments(ctx, q)
+	case routeEnrich:
+		return s.enrich(ctx, q)
 	default:
 		return s.identifiers(ctx, q)
 	}
 }
 
-// begin pins the engine's generation for the caller.
-func (s *Server) begin(q *request) *problem {
-	var err error
-	q.session, err = s.engine.Begin(q.caller.name)
-	switch {
+// begin takes what n questions cost the caller, and begins its view of the
+// stores, which obeys what the request says about privacy.
+func (s *Server) begin(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
+	if p := s.open(ctx, q, n); p != nil {
+		return p
+	}
+	s.pools.Heed(&q.view, &q.signals)
+	return nil
+}
+
+// open is begin without regard to privacy.
+func (s *Server) open(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
+	if p := q.caller.spend(n, ctx.Time()); p != nil {
+		return p
+	}
+	switch err := s.pools.Begin(&q.view, q.caller.name); {
 	case errors.Is(err, engine.ErrNotReady):
 		return problemNotReady
 	case err != nil:

@@ -8,15 +8,12 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 )
 
 // identifiers serves GET /v1/identifiers: every identifier of the person that
-// a customer is. A client without such a grant for any tenant is told so; a
-// grant for other tenants than the one asked for tells nothing.
+// a customer is. A grant for other tenants than the one asked for tells nothing.
 func (s *Server) identifiers(ctx *fasthttp.RequestCtx, q *request) *problem {
-	if !q.caller.identifiers {
-		return problemNotGranted
-	}
 	asked, p := q.parseQuery(ctx.URI().QueryString())
 	if p != nil {
 		return p
@@ -25,40 +22,62 @@ func (s *Server) identifiers(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if len(tenant) == 0 || len(customer) == 0 {
 		return problemCustomer
 	}
-	if p := s.begin(q); p != nil {
+	if p := s.begin(ctx, q, 1); p != nil {
 		return p
 	}
-	defer q.session.End()
-	list, err := q.session.Identifiers(string(tenant), string(customer))
-	if err != nil {
-		// The engine has counted the fault; its words are the operator's.
-		if s.faults.pass(time.Now()) {
-			s.log.Error("list identifiers", "error", err)
+	defer q.view.End()
+	if err := s.audit.listing(q, tenant, customer); err != nil {
+		s.log.Error("the audit log takes no entry, so no identifiers are listed", "error", err)
+		return problemAudit
+	}
+	q.out = append(appendBytes(append(q.out[:0], `{"customer":`...), asked.customer), ',')
+	first, reason, signal := len(q.out), engine.Unknown, privacy.None
+	also := false
+	for i := range q.view.Parts() {
+		part := &q.view.Parts()[i]
+		list, err := part.Identifiers(string(tenant), string(customer))
+		if err != nil {
+			// The engine has counted the fault; its words are the operator's.
+			if s.faults.pass(time.Now()) {
+				s.log.Error("list identifiers", "error", err)
+			}
+			return problemFault
 		}
-		return problemFault
-	}
-	q.out = append(q.out[:0], `{"customer":`...)
-	q.out = appendBytes(q.out, asked.customer)
-	q.out = append(q.out, ',')
-	if list.Reason != engine.Matched {
-		q.out = append(appendNone(q.out, list.Reason), '}')
-		return nil
-	}
-	q.out = append(q.out, `"status":"matched","person":"`...)
-	q.out = hex.AppendEncode(q.out, list.Person[:])
-	q.out = append(q.out, `","identifiers":[`...)
-	for i := range list.Identifiers {
-		if i > 0 {
-			q.out = append(q.out, ',')
+		if list.Reason != engine.Matched {
+			if list.Reason != engine.Unknown {
+				reason, signal = list.Reason, list.Signal
+			}
+			continue
 		}
-		q.out = appendIdentifier(q.out, &list.Identifiers[i])
+		if len(q.out) > first {
+			q.out = appendAlso(q.out, &also)
+		}
+		q.out = appendListing(q.out, &list)
+		if q.out = q.appendWhere(q.out, part); also {
+			q.out = append(q.out, '}')
+		}
 	}
-	q.out = append(q.out, `],"snapshot":`...)
-	q.out = append(appendString(q.out, q.session.Snapshot()), '}')
+	if len(q.out) == first {
+		q.out = appendNone(q.out, &engine.Answer{Reason: reason, Signal: signal})
+	}
+	q.out = append(endAlso(q.out, also), '}')
 	return nil
 }
 
 var problemCustomer = &problem{status: 400, detail: "customer is TENANT:CUSTOMER, as in ?customer=acme:C-123"}
+
+func appendListing(dst []byte, list *engine.Listing) []byte {
+	dst = append(dst, `"status":"matched","person":"`...)
+	dst = hex.AppendEncode(dst, list.Person[:])
+	dst = append(dst, `","identifiers":[`...)
+	for i := range list.Identifiers {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendIdentifier(dst, &list.Identifiers[i])
+	}
+	return append(dst, ']')
+}
 
 func appendIdentifier(dst []byte, id *engine.Identifier) []byte {
 	dst = append(dst, `{"id":`...)

@@ -4,27 +4,33 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+
+	"github.com/matchd/matchd/engine/privacy"
 )
 
 // MaxQueryIDs is how many identifiers one GET may have.
 const MaxQueryIDs = 32
 
-// query is what the query string of a GET asks. Its slices are parts of the
-// query string or of the request's text.
+// query is what a query string asks. Its slices are parts of the query string
+// or of the request's memory.
 type query struct {
 	experiment []byte
 	buckets    int
 	customer   []byte
+	mode       []byte
+	exchange   []byte
+	eids       bool
 	// which of them are there
-	hasExperiment, hasBuckets, hasCustomer bool
+	hasExperiment, hasBuckets, hasCustomer, hasMode, hasExchange, hasEIDs bool
 }
 
 // parseQuery reads a query string, application/x-www-form-urlencoded; the
-// identifiers go to q.ids. Parameters that it does not know are ignored. A
-// bare + is refused where it matters.
+// identifiers go to q.ids, and what it says about privacy to q.signals.
+// Parameters that it does not know are ignored. A bare + is refused where it
+// matters.
 func (q *request) parseQuery(raw []byte) (out query, p *problem) {
 	q.ids = q.ids[:0]
-	q.text = slices.Grow(q.text[:0], len(raw)) // never moves: decoding shortens
+	q.query = slices.Grow(q.query[:0], len(raw)) // never moves: decoding shortens
 	for more := true; more; {
 		var pair []byte
 		pair, raw, more = bytes.Cut(raw, []byte{'&'})
@@ -54,7 +60,7 @@ var problemPlus = &problem{status: 400, detail: "the query has a bare +: write %
 // isText reports whether a parameter's value is a text of the caller's.
 func isText(name []byte) bool {
 	switch string(name) {
-	case "id", "customer", "experiment":
+	case "id", "customer", "experiment", "exchange":
 		return true
 	}
 	return false
@@ -81,6 +87,21 @@ func (q *request) parameter(out *query, name, value []byte) *problem {
 			return badRequest("buckets is not a number")
 		}
 		out.buckets, out.hasBuckets = n, true
+	case "mode":
+		twice = out.hasMode
+		out.mode, out.hasMode = value, true
+	case "exchange":
+		twice = out.hasExchange
+		out.exchange, out.hasExchange = value, true
+	case "eids":
+		twice = out.hasEIDs
+		if v := string(value); v != "0" && v != "1" {
+			return badRequest("eids is neither 0 nor 1")
+		}
+		out.eids, out.hasEIDs = value[0] == '1', true
+	case "gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy", "lmt", "coppa":
+		// Said twice, they are in conflict unless they are equal.
+		q.signals.Set(signalOf(name), value)
 	}
 	if twice {
 		return badRequest("%s is given twice", name)
@@ -88,12 +109,33 @@ func (q *request) parameter(out *query, name, value []byte) *problem {
 	return nil
 }
 
+// signalOf is the privacy signal of a parameter.
+func signalOf(name []byte) privacy.Kind {
+	switch string(name) {
+	case "gdpr":
+		return privacy.GDPR
+	case "gdpr_consent":
+		return privacy.TCF
+	case "gpp":
+		return privacy.GPP
+	case "gpp_sid":
+		return privacy.GPPSID
+	case "us_privacy":
+		return privacy.USPrivacy
+	case "lmt":
+		return privacy.LMT
+	case "coppa":
+		return privacy.COPPA
+	}
+	return privacy.None
+}
+
 // decode undoes the escaping of a name or a value.
 func (q *request) decode(b []byte) ([]byte, bool) {
 	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
 		return b, true
 	}
-	start := len(q.text)
+	start := len(q.query)
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		switch c {
@@ -106,7 +148,7 @@ func (q *request) decode(b []byte) ([]byte, bool) {
 			c = byte(unhex(b[i+1])<<4 | unhex(b[i+2]))
 			i += 2
 		}
-		q.text = append(q.text, c)
+		q.query = append(q.query, c)
 	}
-	return q.text[start:len(q.text):len(q.text)], true
+	return q.query[start:len(q.query):len(q.query)], true
 }

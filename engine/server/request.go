@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 )
 
 // request is the memory that serving one request needs. It is used again for
@@ -15,10 +16,11 @@ type request struct {
 	encoded bool // the body
 
 	ids     [][]byte // asked, in order
-	text    []byte   // of those that had to be decoded
+	query   []byte   // what of the query string had to be decoded
+	text    []byte   // what of a body's ids had to be decoded
 	out     []byte   // the answer
-	session engine.Session
-	batch   engine.Batch
+	signals privacy.Signals
+	view    engine.View
 	shown   []shownSegment
 }
 
@@ -38,21 +40,24 @@ func (q *request) release() {
 	q.shown = q.shown[:0]
 	q.caller = nil
 	q.out = q.out[:0]
-	q.session = engine.Session{}
+	q.signals.Reset()
 	q.trim()
 	requests.Put(q)
 }
 
 // trim drops what is too large to keep.
 func (q *request) trim() {
-	if q.batch.Bytes() > maxKept {
-		q.batch = engine.Batch{}
+	if q.view.Bytes() > maxKept {
+		q.view = engine.View{}
 	}
 	if cap(q.out) > maxKept {
 		q.out = nil
 	}
 	if cap(q.text) > maxKept {
 		q.text = nil
+	}
+	if cap(q.query) > maxKept {
+		q.query = nil
 	}
 	if cap(q.shown)*int(unsafe.Sizeof(shownSegment{})) > maxKept {
 		q.shown = nil

@@ -33,27 +33,28 @@ func (s *Server) segments(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if asked.hasExperiment != asked.hasBuckets {
 		return problemExperiment
 	}
-	if p := s.begin(q); p != nil {
+	if p := s.begin(ctx, q, 1); p != nil {
 		return p
 	}
-	defer q.session.End()
-	a, err := q.session.Resolve(&q.batch, q.ids)
-	if err != nil {
+	defer q.view.End()
+	if err := q.view.Resolve(q.ids); err != nil {
 		return problemTooLarge // engine.ErrTooLarge, and no other
 	}
-	bucket := 0
+	part := q.view.Decided()
+	a, bucket := part.Resolved(), 0
 	if asked.hasExperiment {
 		// Asked for where nobody matched, too: a wrong experiment is an error
 		// for every visitor.
-		if bucket, err = engine.Bucket(q.session.Person(&a), borrow(asked.experiment), asked.buckets); err != nil {
+		var err error
+		if bucket, err = engine.Bucket(part.Person(a), borrow(asked.experiment), asked.buckets); err != nil {
 			return badRequest("%v", err)
 		}
 	}
 	if !a.Matched() {
-		q.out = append(appendNone(append(q.out[:0], '{'), a.Reason), '}')
+		q.out = append(appendNone(append(q.out[:0], '{'), a), '}')
 		return nil
 	}
-	q.gather(&a)
+	q.gather()
 	q.out = append(q.out[:0], `{"status":"matched","segments":{`...)
 	q.out = appendSegments(q.out, q.shown)
 	q.out = append(q.out, '}')
@@ -70,16 +71,19 @@ var problemExperiment = &problem{status: 400, detail: "experiment and buckets go
 // borrow is b as a string for a call that does not keep it.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// gather collects the answer's tenants and segments, sorted.
-func (q *request) gather(a *engine.Answer) {
+// gather collects the tenants and segments of all that matched, sorted.
+func (q *request) gather() {
 	q.shown = q.shown[:0]
-	profiles := q.batch.Profiles(a)
-	for i := range profiles {
-		p := &profiles[i]
-		tenant := q.session.Tenant(p.Tenant).Name
-		q.shown = append(q.shown, shownSegment{tenant: tenant})
-		for _, id := range q.batch.Segments(p) {
-			q.shown = append(q.shown, shownSegment{tenant, q.session.Segment(id)})
+	for i := range q.view.Parts() {
+		part := &q.view.Parts()[i]
+		profiles := part.Profiles(part.Resolved())
+		for k := range profiles {
+			p := &profiles[k]
+			tenant := part.Tenant(p.Tenant).Name
+			q.shown = append(q.shown, shownSegment{tenant: tenant})
+			for _, id := range part.Segments(p) {
+				q.shown = append(q.shown, shownSegment{tenant, part.Segment(id)})
+			}
 		}
 	}
 	slices.SortFunc(q.shown, shownSegment.compare)

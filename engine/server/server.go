@@ -71,13 +71,13 @@ func (l Limits) validate() error {
 	return nil
 }
 
-// Options of a server. Engine is required.
+// Options of a server. Pools is required.
 type Options struct {
-	Engine *engine.Engine
+	Pools *engine.Pools
 	// Listen and Admin are "host:port" or "unix:/path"; the defaults are
 	// [DefaultListen] and [DefaultAdmin].
 	Listen, Admin string
-	// Clients are the callers; New makes them the engine's.
+	// Clients are the callers; New makes them the pools'.
 	Clients []Client
 	// Open, if not empty, is a tenant that callers without a key may ask for,
 	// on loopback only.
@@ -92,7 +92,7 @@ type Options struct {
 
 // Server serves an engine over HTTP.
 type Server struct {
-	engine  *engine.Engine
+	pools   *engine.Pools
 	keys    keyring
 	limits  Limits
 	drain   time.Duration
@@ -137,10 +137,10 @@ func (o Options) endpoints() (listen, admin endpoint, err error) {
 	return listen, admin, err
 }
 
-// New makes a server and gives the engine its clients. It listens on nothing.
+// New makes a server and gives the pools their clients. It listens on nothing.
 func New(o Options) (*Server, error) {
-	if o.Engine == nil {
-		return nil, errors.New("server: no engine")
+	if o.Pools == nil {
+		return nil, errors.New("server: no pools")
 	}
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -148,7 +148,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{engine: o.Engine, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
+	s := &Server{pools: o.Pools, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
 	s.lookup, s.sleep = s.serveV1, time.Sleep
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
@@ -164,7 +164,7 @@ func New(o Options) (*Server, error) {
 	if s.keys, err = newKeyring(o.Clients, o.Open != ""); err != nil {
 		return nil, err
 	}
-	if err := o.Engine.SetClients(clients); err != nil {
+	if err := o.Pools.SetClients(clients); err != nil {
 		return nil, err
 	}
 	s.public = s.newPublic()

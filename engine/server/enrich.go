@@ -1,0 +1,50 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/openrtb"
+)
+
+// enrich serves POST /v1/openrtb/enrich: a bid request comes back with what may
+// be added to it, every other byte as it came. Where there is nothing to add it
+// is 204, and the caller sends on what it has.
+func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
+	if q.encoded {
+		return problemEncoding
+	}
+	asked, p := q.parseQuery(ctx.URI().QueryString())
+	if p != nil {
+		return p
+	}
+	o := engine.Enrich{Exchange: asked.exchange, Person: asked.eids, Signals: &q.signals}
+	switch string(asked.mode) {
+	case "patch":
+		o.Patch = true
+	case "", "full":
+	default:
+		return problemMode
+	}
+	if p := s.open(ctx, q, 1); p != nil {
+		return p
+	}
+	defer q.view.End()
+	var added bool
+	var err error
+	q.out, added, _, err = s.pools.Enrich(&q.view, q.out[:0], ctx.Request.Body(), &o)
+	var syntax *openrtb.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return badRequest("byte %d of the bid request: %s", syntax.Offset, syntax.Problem)
+	case err != nil:
+		return problemTooLarge // engine.ErrTooLarge, and no other
+	case !added:
+		ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
+	}
+	return nil
+}
+
+var problemMode = &problem{status: 400, detail: "mode is full, the bid request with the additions, or patch, the additions alone"}
