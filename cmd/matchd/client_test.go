@@ -29,7 +29,7 @@ func TestClientAddMakesAConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Store != filepath.Join(dir, "store") || len(c.Clients) != 1 {
+	if c.Stores[0].Path != filepath.Join(dir, "store") || len(c.Clients) != 1 {
 		t.Fatalf("got %+v", c)
 	}
 	got := c.Clients[0]
@@ -68,7 +68,7 @@ func TestClientAddKeepsTheConfig(t *testing.T) {
 			has, err := server.ReadConfig(config)
 			must(t, err)
 			if len(has.Clients) != len(had.Clients)+1 || has.Clients[len(has.Clients)-1].Name != "new" ||
-				has.Store != had.Store || has.Listen != had.Listen {
+				has.Stores[0] != had.Stores[0] || has.Listen != had.Listen {
 				t.Errorf("got %+v, had %+v", has, had)
 			}
 			text, err := os.ReadFile(config)

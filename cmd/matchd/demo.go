@@ -88,7 +88,7 @@ func demo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 	tenant := world.Examples[0].Tenant
 	fmt.Fprintf(out, "\n3. matchd serve --store %s --open %s\n\n", store, tenant)
 	d := daemonOptions{open: tenant}
-	d.Store, d.Memory = store, snapshot.Map
+	d.Stores, d.Memory = []server.StoreConfig{server.StoreAt(store)}, snapshot.Map
 	d.Listen, d.Admin = freeAddr(o.listen), freeAddr(o.admin)
 	d.started = func(public, _ string) { printLookups(out, shownURL(public), &world) }
 	if err := runDaemon(ctx, d, out); err != nil {

@@ -26,6 +26,7 @@ import (
 func newServeCommand() *cobra.Command {
 	var (
 		config string
+		store  string
 		memory string
 		o      daemonOptions
 	)
@@ -46,7 +47,7 @@ socket only: for trying it out.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&config, "config", "", "matchd.yaml: the store, addresses and clients")
-	f.StringVar(&o.Store, "store", "", "the store to serve, in place of --config")
+	f.StringVar(&store, "store", "", "the store to serve, in place of --config")
 	f.StringVar(&o.Listen, "listen", server.DefaultListen, "address of the public listener, host:port or unix:/path")
 	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key")
 	f.StringVar(&o.open, "open", "", "tenant to grant to callers without a key, on loopback")
@@ -54,6 +55,9 @@ socket only: for trying it out.`,
 	f.DurationVar(&o.drain, "drain", time.Second, "how long to go on serving, unready, before stopping")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Memory = snapshot.Memory(memory)
+		if store != "" {
+			o.Stores = []server.StoreConfig{server.StoreAt(store)}
+		}
 		if err := o.load(config, cmd.Flags().Changed); err != nil {
 			return err
 		}
@@ -67,7 +71,7 @@ socket only: for trying it out.`,
 func (o *daemonOptions) load(config string, changed func(flag string) bool) error {
 	if config == "" {
 		switch {
-		case o.Store == "":
+		case len(o.Stores) == 0:
 			return usage(errors.New("name a --config, or a --store"))
 		case o.Memory != snapshot.Map && o.Memory != snapshot.Copy:
 			return usage(fmt.Errorf("--memory is %s or %s", snapshot.Map, snapshot.Copy))
@@ -137,7 +141,10 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 // openEngine opens the store and, where there is one, its current snapshot. A
 // first snapshot that is not sound is an error: there is nothing to go on with.
 func openEngine(o daemonOptions) (*engine.Engine, error) {
-	store, err := snapshot.OpenStore(o.Store)
+	if len(o.Stores) > 1 {
+		return nil, errors.New("one daemon serves one store for now; run one daemon a store")
+	}
+	store, err := snapshot.OpenStore(o.Stores[0].Path)
 	if err != nil {
 		return nil, fmt.Errorf("%w; matchd build makes a store", err)
 	}
@@ -177,9 +184,9 @@ func reloadOnHangup(ctx context.Context, e *engine.Engine, log *slog.Logger) {
 func printServing(out io.Writer, o daemonOptions, e *engine.Engine, s *server.Server) {
 	if info := e.Info(); info.Snapshot != "" {
 		fmt.Fprintf(out, "serving %s of store %s: %d identifiers, %d persons, %d bytes\n",
-			info.Snapshot, o.Store, info.Manifest.Counts.Identifiers, info.Manifest.Counts.Persons, info.Bytes)
+			info.Snapshot, o.Stores[0].Path, info.Manifest.Counts.Identifiers, info.Manifest.Counts.Persons, info.Bytes)
 	} else {
-		fmt.Fprintf(out, "store %s has no snapshot yet: waiting for matchd build\n", o.Store)
+		fmt.Fprintf(out, "store %s has no snapshot yet: waiting for matchd build\n", o.Stores[0].Path)
 	}
 	fmt.Fprintf(out, "lookups: %s\n", shownURL(s.Addr()))
 	admin := shownURL(s.AdminAddr())

@@ -127,7 +127,7 @@ func TestServeWaitsForASnapshot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := emptyStore(t)
-			o.Store, o.open = store, "acme"
+			o.Stores, o.open = []server.StoreConfig{server.StoreAt(store)}, "acme"
 			d := startDaemon(t, o)
 			becomes(t, d.url+"/health/ready", 503)
 			if code, _ := fetch(t, "GET", d.url+"/v1/match?id=crm.acme:x", ""); code != 503 {
@@ -160,7 +160,7 @@ func TestServeWaitsForASnapshot(t *testing.T) {
 func TestServeOnAnAdminSocket(t *testing.T) {
 	socket := "unix:" + filepath.Join(t.TempDir(), "adm.sock")
 	var o daemonOptions
-	o.Store, o.Admin = emptyStore(t), socket
+	o.Stores, o.Admin = []server.StoreConfig{server.StoreAt(emptyStore(t))}, socket
 	d := startDaemon(t, o)
 	must(t, d.stop())
 	if !strings.Contains(d.out.String(), "admin:   "+socket+"\n") {

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 
@@ -45,25 +50,27 @@ func ParseKeyHash(s string) (h KeyHash, err error) {
 
 func (h KeyHash) String() string { return hex.EncodeToString(h[:]) }
 
-// Client is a caller: the engine's client and the hash of its key.
-type Client struct {
-	engine.Client
-	Key KeyHash
-}
-
-// caller is what the server knows of a client.
+// caller is what the server knows of a client. It is not changed while it is
+// in the keyring; a client that changes gets another.
 type caller struct {
-	name string
+	client  Client // as it was configured; without a key for openName
+	name    string
+	scopes  Scopes
+	limiter *limiter // nil where there is no limit
 	// identifiers says that it may list identifiers of some tenant.
 	identifiers bool
+
+	// replaced is set before the engine is given other grants for name than
+	// those of client, and is closed once the keyring has changed too.
+	replaced atomic.Pointer[chan struct{}]
 }
 
-func newCaller(c engine.Client) caller {
-	out := caller{name: c.Name}
-	for _, g := range c.Grants {
-		out.identifiers = out.identifiers || g.Identifiers
+func newCaller(c Client) *caller {
+	full := c.effective()
+	return &caller{
+		client: c, name: c.Name, scopes: full.Scopes, limiter: newLimiter(full.Rate, full.Burst),
+		identifiers: full.Scopes&ScopeIdentifiers != 0,
 	}
-	return out
 }
 
 // openName is the engine's client for callers without a key.
@@ -78,28 +85,60 @@ func openClient(tenant string) engine.Client {
 // keyring finds callers by their keys.
 type keyring struct {
 	hashes  [][4]uint64 // as callers
-	callers []caller
+	callers []*caller
 	open    *caller // of those without a key; nil where they get nothing
 }
 
-func newKeyring(clients []Client, open bool) (keyring, error) {
-	var k keyring
+// newKeyring makes a keyring of clients that are valid, each for itself.
+// Callers and limiters of old, which may be nil, live on where their clients
+// have not changed.
+func newKeyring(clients []Client, open string, old *keyring) (*keyring, error) {
+	k := new(keyring)
 	seen := map[KeyHash]string{}
 	for _, c := range clients {
 		if c.Key == (KeyHash{}) || c.Key == HashKey("") {
-			return k, fmt.Errorf("client %s has no key", c.Name)
+			return nil, fmt.Errorf("client %s has no key", c.Name)
 		}
 		if other, ok := seen[c.Key]; ok {
-			return k, fmt.Errorf("clients %s and %s have the same key", other, c.Name)
+			return nil, fmt.Errorf("clients %s and %s have the same key", other, c.Name)
 		}
 		seen[c.Key] = c.Name
 		k.hashes = append(k.hashes, words(c.Key))
-		k.callers = append(k.callers, newCaller(c.Client))
+		k.callers = append(k.callers, old.take(c))
 	}
-	if open {
-		k.open = &caller{name: openName, identifiers: true}
+	if open != "" {
+		k.open = old.take(Client{Client: openClient(open), Scopes: ScopeMatch | ScopeSegments | ScopeIdentifiers | ScopeEnrich})
 	}
 	return k, nil
+}
+
+// take returns the caller for a client: the one that there is, if it is the
+// same.
+func (k *keyring) take(c Client) *caller {
+	out := newCaller(c)
+	for _, o := range k.all() {
+		if o.name != c.Name {
+			continue
+		}
+		if reflect.DeepEqual(o.client, c) {
+			return o
+		}
+		if o.limiter.like(out.limiter) {
+			out.limiter = o.limiter // no burst for each change of a grant
+		}
+	}
+	return out
+}
+
+// all are the callers with and without a key.
+func (k *keyring) all() []*caller {
+	switch {
+	case k == nil:
+		return nil
+	case k.open == nil:
+		return k.callers
+	}
+	return append(slices.Clone(k.callers), k.open)
 }
 
 func words(h KeyHash) (w [4]uint64) {
@@ -126,16 +165,37 @@ func (k *keyring) find(key []byte) *caller {
 	if at == 0 {
 		return nil
 	}
-	return &k.callers[at-1]
+	return k.callers[at-1]
 }
 
 // authorize returns who is calling, or nil. header is the value of
 // Authorization.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, header []byte) *caller {
-	if len(header) == 0 && s.keys.open != nil && local(ctx) {
-		return s.keys.open
+	keys := s.keys.Load()
+	if len(header) == 0 && keys.open != nil && local(ctx) {
+		return keys.open
 	}
-	return s.keys.find(bearer(header))
+	c := keys.find(bearer(header))
+	if c == nil || !c.certified(ctx) {
+		return nil
+	}
+	return c
+}
+
+// certified reports whether a request came with the certificate that the
+// caller's key is bound to, if it is to one.
+func (c *caller) certified(ctx *fasthttp.RequestCtx) bool {
+	return c.client.Certificate == "" || shows(ctx.TLSConnectionState(), c.client.Certificate)
+}
+
+// shows reports whether a connection has a certificate of that DNS name or
+// common name, which was checked when it began.
+func shows(state *tls.ConnectionState, name string) bool {
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return false
+	}
+	leaf := state.VerifiedChains[0][0]
+	return leaf.Subject.CommonName == name || slices.ContainsFunc(leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // bearer returns the key in an Authorization header; without one, an empty

@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 
 func TestFindComparesAll(t *testing.T) {
 	clients := testClients()
-	k, err := newKeyring(clients, false)
+	k, err := newKeyring(clients, "", nil)
 	must(t, err)
 	for _, c := range clients {
 		if got := k.find([]byte("key-" + c.Name)); got == nil || got.name != c.Name {

@@ -8,16 +8,16 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/snapshot"
 )
 
-// Config is a matchd.yaml:
+// Config is a matchd.yaml. Its paths are relative to the file:
 //
-//	stores: [/var/lib/matchd/pool]  # one, for now; relative to the file
+//	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy}
 //	listen: 127.0.0.1:8080          # or unix:/path
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
@@ -25,52 +25,91 @@ import (
 //	limits:                         # on the public listener, at once
 //	  connections: 2048
 //	  connections_per_ip: 512       # of one address; not on a unix socket
+//	tls: {cert: tls.crt, key: tls.key, client_ca: ca.crt}
+//	audit: audit.ndjson
 //	clients:
 //	  - name: acme-ads
+//	    tenant: acme                # whose client it is; optional
 //	    key_sha256: 2bb80d53...     # 64 hexadecimal digits
+//	    scopes: [match, segments]
+//	    rate: 5000                  # questions a second
+//	    burst: 10000
+//	    certificate: dsp.example    # the key is taken with this one only
 //	    id_space: acme              # optional
+//	    privacy: {vendor: 755, purposes: [1, 3, 4], jurisdiction: gdpr}
+//	    openrtb:
+//	      eids: {publisher-a.example: cookie.publisher-a}
+//	      exchanges: {exchange-one: {buyeruid: cookie.dsp, user_id: cookie.ex}}
+//	      devices: {roku: ctv.roku}
+//	      person: {source: acme.example, inserter: matchd.example, matcher: matchd.example}
+//	    browser: {origins: ["https://shop.example"], cookie: uid, namespace: cookie.acme}
 //	    grants:
-//	      - {tenant: acme, segments: ["*"], namespaces: ["*"], identifiers: false}
+//	      - tenant: acme
+//	        store: pool             # optional
+//	        segments: ["*"]
+//	        namespaces: ["*"]
+//	        customers: true
+//	        identifiers: false
+//	        purposes: [use]
+//	        until: 2027-01-01       # the start of that day, UTC, or a time
 //
 // A grant without segments shows none; one without namespaces matches nothing.
+// One that does not say customers shows customer ids where it is of the
+// client's own tenant and the client is not a browser.
 type Config struct {
-	// Store is the folder of the store.
-	Store         string
+	Stores        []StoreConfig
 	Listen, Admin string
 	Memory        snapshot.Memory
 	LinkMaxAge    int
-	Limits        Limits // zeros where the file names none
-	Clients       []Client
+	Limits        Limits     // zeros where the file names none
+	TLS           *TLSConfig // nil where the file has none
+	// Audit is the path of the audit log; empty is none.
+	Audit   string
+	Clients []Client
 }
 
-// ReadConfig reads a matchd.yaml. Its paths are relative to its folder.
+// StoreConfig is a store and the name that grants have for it.
+type StoreConfig struct{ Name, Path string }
+
+// StoreAt is the store in a folder, by the folder's name.
+func StoreAt(path string) StoreConfig {
+	if abs, err := filepath.Abs(path); err == nil {
+		return StoreConfig{filepath.Base(abs), path}
+	}
+	return StoreConfig{filepath.Base(path), path}
+}
+
+// TLSConfig names PEM files.
+type TLSConfig struct {
+	Cert, Key string
+	// ClientCA is what signs the certificates of clients; empty asks for none.
+	ClientCA string
+}
+
+// ReadConfig reads a matchd.yaml.
 func ReadConfig(path string) (Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, err
 	}
-	c, err := ParseConfig(path, data)
-	if err == nil && !filepath.IsAbs(c.Store) {
-		c.Store = filepath.Join(filepath.Dir(path), c.Store)
-	}
-	return c, err
+	return ParseConfig(path, data)
 }
 
-// ParseConfig parses the contents of a matchd.yaml. Errors begin with name and
-// the line, one error a line.
-func ParseConfig(name string, data []byte) (Config, error) {
+// ParseConfig parses the contents of the matchd.yaml at a path. Errors begin
+// with the path and the line, one error a line.
+func ParseConfig(path string, data []byte) (Config, error) {
 	var root yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(root.Content) == 0 {
-		return Config{}, fmt.Errorf("%s: the file is empty; it needs stores at least", name)
+		return Config{}, fmt.Errorf("%s: the file is empty; it needs stores at least", path)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return Config{}, fmt.Errorf("%s: there is a second document; keep one", name)
+		return Config{}, fmt.Errorf("%s: there is a second document; keep one", path)
 	}
-	d := &decoder{file: name}
+	d := &decoder{file: path}
 	c := d.config(root.Content[0])
 	if err := errors.Join(d.errs...); err != nil {
 		return Config{}, err
@@ -80,17 +119,9 @@ func ParseConfig(name string, data []byte) (Config, error) {
 
 func (d *decoder) config(n *yaml.Node) Config {
 	c := Config{Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}
+	var clients *yaml.Node // read last: they name stores
 	d.mapping(n, "matchd.yaml", []field{
-		{"stores", func(n *yaml.Node) {
-			switch stores := d.texts(n, "stores"); {
-			case len(stores) == 1:
-				c.Store = stores[0]
-			case len(stores) > 1:
-				d.fail(n, "stores: one daemon serves one store for now; run one daemon a store")
-			default:
-				d.fail(n, "stores: name the folder of a store")
-			}
-		}},
+		{"stores", func(n *yaml.Node) { c.Stores = d.stores(n) }},
 		{"listen", func(n *yaml.Node) { c.Listen = d.endpoint(n, "listen") }},
 		{"admin", func(n *yaml.Node) { c.Admin = d.endpoint(n, "admin") }},
 		{"memory", func(n *yaml.Node) {
@@ -111,10 +142,13 @@ func (d *decoder) config(n *yaml.Node) Config {
 				{"connections_per_ip", func(n *yaml.Node) { c.Limits.ConnectionsPerIP = d.connections(n, "limits: connections_per_ip") }},
 			})
 		}},
-		{"clients", func(n *yaml.Node) {
-			d.list(n, "clients", func(n *yaml.Node) { d.client(n, &c) })
-		}},
+		{"tls", func(n *yaml.Node) { c.TLS = d.tls(n) }},
+		{"audit", func(n *yaml.Node) { c.Audit = d.path(n, "audit") }},
+		{"clients", func(n *yaml.Node) { clients = n }},
 	}, "stores")
+	if clients != nil {
+		d.list(clients, "clients", func(n *yaml.Node) { d.client(n, &c) })
+	}
 	return c
 }
 
@@ -140,54 +174,62 @@ func (d *decoder) endpoint(n *yaml.Node, what string) string {
 	return s
 }
 
-// client adds a client to c.
-func (d *decoder) client(n *yaml.Node, c *Config) {
-	var out Client
-	what := "client " + strconv.Itoa(len(c.Clients)+1)
-	ok := d.mapping(n, what, []field{
-		{"name", func(n *yaml.Node) { out.Name = d.text(n, what+": name") }},
-		{"key_sha256", func(n *yaml.Node) {
-			var err error
-			if out.Key, err = ParseKeyHash(d.text(n, what+": key_sha256")); err != nil {
-				d.fail(n, "%s: %v", what, err)
-			}
-		}},
-		{"id_space", func(n *yaml.Node) { out.IDSpace = d.text(n, what+": id_space") }},
-		{"grants", func(n *yaml.Node) {
-			d.list(n, what+": grants", func(n *yaml.Node) { out.Grants = append(out.Grants, d.grant(n, what+": grant")) })
-		}},
-	}, "name", "key_sha256")
-	if ok {
-		if err := out.Validate(); err != nil {
-			d.fail(n, "%v", err)
-		}
-		for _, other := range c.Clients {
-			if other.Name == out.Name {
-				d.fail(n, "two clients are named %s", out.Name)
-			}
-			if other.Key == out.Key {
-				d.fail(n, "client %s has the key of client %s", out.Name, other.Name)
-			}
-		}
+// path is relative to the config's folder.
+func (d *decoder) path(n *yaml.Node, what string) string {
+	p := d.text(n, what)
+	if p == "" || filepath.IsAbs(p) {
+		return p
 	}
-	c.Clients = append(c.Clients, out)
+	return filepath.Join(filepath.Dir(d.file), p)
 }
 
-func (d *decoder) grant(n *yaml.Node, what string) (g engine.Grant) {
-	g.Customers = true
-	d.mapping(n, what, []field{
-		{"tenant", func(n *yaml.Node) { g.Tenant = d.text(n, what+": tenant") }},
-		{"segments", func(n *yaml.Node) { g.Segments = d.texts(n, what+": segments") }},
-		{"namespaces", func(n *yaml.Node) { g.Namespaces = d.texts(n, what+": namespaces") }},
-		{"identifiers", func(n *yaml.Node) {
-			switch s := d.text(n, what+": identifiers"); s {
-			case "true":
-				g.Identifiers = true
-			case "false":
-			default:
-				d.fail(n, "%s: identifiers: %q is neither true nor false", what, s)
+func (d *decoder) stores(n *yaml.Node) (out []StoreConfig) {
+	before := len(d.errs)
+	d.list(n, "stores", func(n *yaml.Node) {
+		s := d.store(n)
+		for _, other := range out {
+			switch {
+			case s.Name == other.Name && s.Name != "":
+				d.fail(n, "stores: two are named %s; give one of them another, as in {name: energy, path: ...}", s.Name)
+			case filepath.Clean(s.Path) == filepath.Clean(other.Path) && s.Path != "":
+				d.fail(n, "stores: %s is there twice", s.Path)
+			}
+		}
+		out = append(out, s)
+	})
+	if len(out) == 0 && len(d.errs) == before {
+		d.fail(n, "stores: name the folder of a store")
+	}
+	return out
+}
+
+func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
+	if n.Kind != yaml.MappingNode {
+		if s.Path = d.path(n, "stores"); s.Path != "" {
+			s = StoreAt(s.Path)
+		}
+		return s
+	}
+	d.mapping(n, "store", []field{
+		{"name", func(n *yaml.Node) {
+			if s.Name = d.text(n, "store: name"); strings.ContainsAny(s.Name, "/\x00") {
+				d.fail(n, "store: name %q has a slash", s.Name)
 			}
 		}},
-	}, "tenant")
-	return g
+		{"path", func(n *yaml.Node) { s.Path = d.path(n, "store: path") }},
+	}, "path")
+	if s.Name == "" && s.Path != "" {
+		s = StoreAt(s.Path)
+	}
+	return s
+}
+
+func (d *decoder) tls(n *yaml.Node) *TLSConfig {
+	out := new(TLSConfig)
+	d.mapping(n, "tls", []field{
+		{"cert", func(n *yaml.Node) { out.Cert = d.path(n, "tls: cert") }},
+		{"key", func(n *yaml.Node) { out.Key = d.path(n, "tls: key") }},
+		{"client_ca", func(n *yaml.Node) { out.ClientCA = d.path(n, "tls: client_ca") }},
+	}, "cert", "key")
+	return out
 }

@@ -6,26 +6,50 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/snapshot"
 )
 
 const fullConfig = `# a comment
-stores: [pool]
+stores: [pool, {name: energy, path: /srv/e}]
 listen: unix:/run/matchd.sock
 admin: 0.0.0.0:9090
 memory: copy
 link_max_age: 6
 limits: {connections: 100, connections_per_ip: 7}
+tls: {cert: tls.crt, key: /etc/tls.key, client_ca: ca.crt}
+audit: log/audit.ndjson
 clients:
   - name: acme-ads
     key_sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b
     id_space: acme
+    tenant: acme
     grants:
       - {tenant: acme, segments: ["*"], namespaces: [maid, cookie.site], identifiers: true}
       - {tenant: globex}
   - {name: nobody, key_sha256: 2BB80D537B1DA3E38BD30361AA855686BDE0EACD7162FEF6A25FE97BF527A25C}
+  - name: dsp
+    key_sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25d
+    scopes: [enrich, segments]
+    rate: 2.5
+    certificate: dsp.example
+    privacy: {vendor: 755, purposes: [1, 3, 4], jurisdiction: gdpr}
+    openrtb:
+      eids: {publisher-a.example: cookie.publisher-a}
+      exchanges: {exchange-one: {buyeruid: cookie.dsp, user_id: cookie.ex}, "*": {buyeruid: cookie.dsp}}
+      devices: {roku: ctv.roku}
+      person: {source: acme.example, inserter: matchd.example, matcher: matchd.example}
+    grants:
+      - {tenant: acme, store: energy, customers: true, purposes: [share, use], until: 2027-01-01}
+      - {tenant: globex, store: pool, until: "2027-01-01T12:00:00+02:00"}
+  - name: page
+    key_sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25e
+    rate: 3
+    burst: 9
+    browser: {origins: [https://shop.example, "http://localhost:3000"], cookie: uid, namespace: cookie.acme}
+    grants: [{tenant: acme, segments: [vip], namespaces: [cookie.acme]}]
 `
 
 func TestConfig(t *testing.T) {
@@ -36,17 +60,47 @@ func TestConfig(t *testing.T) {
 	must(t, err)
 	key, err := ParseKeyHash("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")
 	must(t, err)
-	other := key
-	other[31]++
+	keys := [4]KeyHash{}
+	for i := range keys {
+		keys[i] = key
+		key[31]++
+	}
 	want := Config{
-		Store: filepath.Join(dir, "pool"), Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
+		Stores: []StoreConfig{{"pool", filepath.Join(dir, "pool")}, {"energy", "/srv/e"}},
+		Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
 		Limits: Limits{Connections: 100, ConnectionsPerIP: 7},
+		TLS:    &TLSConfig{Cert: filepath.Join(dir, "tls.crt"), Key: "/etc/tls.key", ClientCA: filepath.Join(dir, "ca.crt")},
+		Audit:  filepath.Join(dir, "log/audit.ndjson"),
 		Clients: []Client{
-			{Key: key, Client: engine.Client{Name: "acme-ads", IDSpace: "acme", Grants: []engine.Grant{
+			{Key: keys[0], Scopes: ScopeMatch | ScopeSegments | ScopeIdentifiers, Client: engine.Client{Name: "acme-ads", IDSpace: "acme", Tenant: "acme", Grants: []engine.Grant{
 				{Tenant: "acme", Segments: []string{"*"}, Namespaces: []string{"maid", "cookie.site"}, Customers: true, Identifiers: true},
-				{Tenant: "globex", Customers: true},
+				{Tenant: "globex"},
 			}}},
-			{Key: other, Client: engine.Client{Name: "nobody"}},
+			{Key: keys[1], Scopes: ScopeMatch | ScopeSegments, Client: engine.Client{Name: "nobody"}},
+			{
+				Key: keys[2], Scopes: ScopeEnrich | ScopeSegments, Rate: 2.5, Burst: 3, Certificate: "dsp.example",
+				Privacy: PrivacyConfig{Vendor: 755, Purposes: []int{1, 3, 4}, Jurisdiction: "gdpr"},
+				Client: engine.Client{
+					Name: "dsp",
+					BidRequests: engine.BidRequests{
+						EIDs:      map[string]string{"publisher-a.example": "cookie.publisher-a"},
+						Exchanges: map[string]engine.Exchange{"exchange-one": {BuyerUID: "cookie.dsp", UserID: "cookie.ex"}, "*": {BuyerUID: "cookie.dsp"}},
+						Devices:   map[string]string{"roku": "ctv.roku"},
+						Person:    engine.PersonEID{Source: "acme.example", Inserter: "matchd.example", Matcher: "matchd.example"},
+					},
+					Grants: []engine.Grant{
+						{Tenant: "acme", Store: "energy", Customers: true, Purposes: snapshot.Use | snapshot.Share, Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)},
+						{Tenant: "globex", Store: "pool", Until: time.Date(2027, 1, 1, 10, 0, 0, 0, time.UTC)},
+					},
+				},
+			},
+			{
+				Key: keys[3], Scopes: ScopeSegments, Rate: 3, Burst: 9,
+				Browser: &Browser{Origins: []string{"https://shop.example", "http://localhost:3000"}, Cookie: "uid", Namespace: "cookie.acme"},
+				Client: engine.Client{Name: "page", Grants: []engine.Grant{
+					{Tenant: "acme", Segments: []string{"vip"}, Namespaces: []string{"cookie.acme"}},
+				}},
+			},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -54,8 +108,36 @@ func TestConfig(t *testing.T) {
 	}
 	small, err := ParseConfig("c", []byte("stores: [/a]"))
 	must(t, err)
-	if want := (Config{Store: "/a", Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
+	if want := (Config{Stores: []StoreConfig{{"a", "/a"}}, Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
 		t.Errorf("got %+v", small)
+	}
+}
+
+// Customer ids are shown where a grant says so, or where it says nothing and is
+// of the client's own tenant.
+func TestCustomersUnlessSaid(t *testing.T) {
+	for _, c := range []struct {
+		tenant, grants string
+		want           []bool
+	}{
+		{"", "{tenant: a}", []bool{true}},
+		{"", "{tenant: a, store: s}, {tenant: a, store: r}", []bool{true, true}},
+		{"", "{tenant: a}, {tenant: b}", []bool{false, false}},
+		{"a", "{tenant: a}, {tenant: b}", []bool{true, false}},
+		{"z", "{tenant: a}", []bool{false}},
+		{"a", "{tenant: a, customers: false}, {tenant: b, customers: true}", []bool{false, true}},
+	} {
+		file := "stores: [s, r]\nclients:\n  - name: x\n    key_sha256: " + HashKey("k").String() + "\n    grants: [" + c.grants + "]\n"
+		if c.tenant != "" {
+			file += "    tenant: " + c.tenant + "\n"
+		}
+		got, err := ParseConfig("c", []byte(file))
+		must(t, err)
+		for i, g := range got.Clients[0].Grants {
+			if g.Customers != c.want[i] {
+				t.Errorf("tenant %q, %s: grant %d shows customer ids: %v", c.tenant, c.grants, i+1, g.Customers)
+			}
+		}
 	}
 }
 
@@ -95,7 +177,6 @@ var badConfigs = []struct{ yaml, want string }{
 	{"stores: [a]\nlissten: x", `c:2: matchd.yaml: unknown key "lissten"; did you mean "listen"?`},
 	{"stores: [a]\nzzzzzzzzz: x", `c:2: matchd.yaml: unknown key "zzzzzzzzz"; known are stores, listen`},
 	{"stores: [a]\nstores: [b]", `c:2: matchd.yaml: key "stores" is given twice`},
-	{"stores: [a, b]", "c:1: stores: one daemon serves one store"},
 	{"stores: []", "c:1: stores: name the folder"},
 	{"stores: a", "c:1: stores: should be a list"},
 	{"stores: [[a]]", "c:1: stores: should be one value"},
@@ -149,10 +230,10 @@ func FuzzConfig(f *testing.F) {
 			}
 			return
 		}
-		if c.Store == "" {
+		if len(c.Stores) == 0 {
 			t.Error("no store")
 		}
-		if _, err := newKeyring(c.Clients, false); err != nil {
+		if _, err := newKeyring(c.Clients, "", nil); err != nil {
 			t.Errorf("accepted, and then: %v", err)
 		}
 		for _, client := range c.Clients {

@@ -41,9 +41,12 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return badRequest("byte %d of the bid request: %s", syntax.Offset, syntax.Problem)
 	case err != nil:
 		return problemTooLarge // engine.ErrTooLarge, and no other
-	case !added:
-		ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
 	}
+	status := fasthttp.StatusOK
+	if !added {
+		status = fasthttp.StatusNoContent
+	}
+	ctx.Response.SetStatusCode(status)
 	return nil
 }
 

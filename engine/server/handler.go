@@ -126,9 +126,6 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	if who == nil {
 		return problemKey
 	}
-	if p := who.may(*id); p != nil {
-		return p
-	}
 	q := requests.Get().(*request)
 	q.caller, q.route, q.encoded = who, *id, h.encoded
 	if h.gpcs > 0 {

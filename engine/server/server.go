@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,7 +94,8 @@ type Options struct {
 // Server serves an engine over HTTP.
 type Server struct {
 	pools   *engine.Pools
-	keys    keyring
+	keys    atomic.Pointer[keyring]
+	open    string // tenant for callers without a key, or empty
 	limits  Limits
 	drain   time.Duration
 	log     *slog.Logger
@@ -106,9 +108,10 @@ type Server struct {
 	listener *listener
 	adminLn  net.Listener
 	draining atomic.Bool
-	faults   gate // of the log's lines about records that could not be read
+	changing sync.Mutex // held while the clients are
+	faults   gate       // of the log's lines about records that could not be read
 
-	// lookup is Server.serveV1 and sleep is time.Sleep, but in tests.
+	// lookup is Server.serve and sleep is time.Sleep, but in tests.
 	lookup func(*fasthttp.RequestCtx, *request) *problem
 	sleep  func(time.Duration)
 }
@@ -148,23 +151,13 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{pools: o.Pools, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
-	s.lookup, s.sleep = s.serveV1, time.Sleep
+	s := &Server{pools: o.Pools, open: o.Open, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
+	s.lookup, s.sleep = s.serve, time.Sleep
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
 		return nil, err
 	}
-	clients := make([]engine.Client, 0, len(o.Clients)+1)
-	for _, c := range o.Clients {
-		clients = append(clients, c.Client)
-	}
-	if o.Open != "" {
-		clients = append(clients, openClient(o.Open))
-	}
-	if s.keys, err = newKeyring(o.Clients, o.Open != ""); err != nil {
-		return nil, err
-	}
-	if err := o.Pools.SetClients(clients); err != nil {
+	if err := s.SetClients(o.Clients); err != nil {
 		return nil, err
 	}
 	s.public = s.newPublic()

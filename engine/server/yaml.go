@@ -37,7 +37,7 @@ func (d *decoder) mapping(n *yaml.Node, what string, fields []field, required ..
 		f := find(fields, key.Value)
 		switch {
 		case key.Kind != yaml.ScalarNode || f == nil:
-			d.fail(key, "%s: unknown key %q; %s", what, key.Value, suggest(key.Value, fields))
+			d.fail(key, "%s: unknown key %q; %s", what, key.Value, Suggest(key.Value, keys(fields)))
 		case seen[key.Value]:
 			d.fail(key, "%s: key %q is given twice", what, key.Value)
 		default:
@@ -86,14 +86,55 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 	return n.Value
 }
 
-// suggest names the key nearest to word.
-func suggest(word string, fields []field) string {
-	best, at := len(word)/2+1, ""
-	known := make([]string, 0, len(fields))
+// boolean is true or false.
+func (d *decoder) boolean(n *yaml.Node, what string) bool {
+	s := d.text(n, what)
+	if s != "true" && s != "false" && s != "" {
+		d.fail(n, "%s: %q is neither true nor false", what, s)
+	}
+	return s == "true"
+}
+
+// number is a whole number from low to high.
+func (d *decoder) number(n *yaml.Node, what string, low, high int) int {
+	s := d.text(n, what)
+	i, err := strconv.Atoi(s)
+	if s != "" && (err != nil || i < low || i > high) {
+		d.fail(n, "%s: %q is not a number from %d to %d", what, s, low, high)
+	}
+	return i
+}
+
+// entries reads a mapping whose keys are the user's own.
+func (d *decoder) entries(n *yaml.Node, what string, each func(key string, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "%s: should be a mapping (key: value)", what)
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := d.text(n.Content[i], what+": a key")
+		if seen[key] {
+			d.fail(n.Content[i], "%s: key %q is given twice", what, key)
+		}
+		seen[key] = true
+		each(key, n.Content[i+1])
+	}
+}
+
+func keys(fields []field) (out []string) {
 	for _, f := range fields {
-		known = append(known, f.key)
-		if n := distance(word, f.key); n < best {
-			best, at = n, f.key
+		out = append(out, f.key)
+	}
+	return out
+}
+
+// Suggest says which of the known words is nearest to word, and which there are.
+func Suggest(word string, known []string) string {
+	best, at := len(word)/2+1, ""
+	for _, k := range known {
+		if n := distance(word, k); n < best {
+			best, at = n, k
 		}
 	}
 	all := "known are " + strings.Join(known, ", ")
