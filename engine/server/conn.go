@@ -20,6 +20,7 @@ type listener struct {
 	net.Listener
 	max, maxPerIP int
 	refused       func(status int)
+	tls           *tlsFiles // nil where connections are plain
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -50,6 +51,10 @@ func (l *listener) Accept() (net.Conn, error) {
 			return admitted, nil
 		}
 		l.refused(p.status)
+		if l.tls != nil {
+			_ = c.Close() // before a handshake there is no way to say why
+			continue
+		}
 		// The answer fits into the socket's buffer, so this cannot wait long.
 		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = c.Write(p.raw())
@@ -69,7 +74,11 @@ func shortage(err error) bool {
 }
 
 func (l *listener) admit(c net.Conn) (*conn, *problem) {
-	out := &conn{Conn: c, listener: l}
+	out := &conn{Conn: c, socket: c, listener: l}
+	if l.tls != nil {
+		out.tls = l.tls.secure(c)
+		out.Conn = out.tls
+	}
 	out.begin(waitRequest)
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		out.ip = tcp.AddrPort().Addr().Unmap().WithZone("")
@@ -110,13 +119,15 @@ func (l *listener) closeAll() {
 	}
 	l.mu.Unlock()
 	for _, c := range left {
-		_ = c.Conn.Close()
+		_ = c.socket.Close()
 	}
 }
 
 // conn is a connection that was counted.
 type conn struct {
-	net.Conn
+	net.Conn          // tls, or else socket
+	tls      *secured // nil where the connection is plain
+	socket   net.Conn
 	listener *listener
 	ip       netip.Addr
 	closed   atomic.Bool
@@ -161,12 +172,12 @@ const (
 // connection, and the caller would see that instead of the answer.
 func (c *conn) Close() error {
 	if c.closed.Swap(true) {
-		return c.Conn.Close()
+		return c.socket.Close()
 	}
 	defer c.listener.release(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() {
-		if half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+		if half.CloseWrite() == nil && c.socket.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.CopyN(io.Discard, c.socket, lingerBytes)
 		}
 	}
 	return c.Conn.Close()

@@ -98,9 +98,13 @@ func (l *listener) inspect(p patience, now time.Time) {
 		case w == atWork || now.Sub(c.since) < p[w] || c.closed.Load():
 		case !c.waiting.CompareAndSwap(at, at|cutOff): // the wait is over
 		case w == waitAnswer:
-			_ = c.Conn.SetWriteDeadline(longAgo)
+			_ = c.socket.SetWriteDeadline(longAgo)
+		case at&cutOff == 0:
+			_ = c.socket.SetReadDeadline(longAgo)
 		default:
-			_ = c.Conn.SetReadDeadline(longAgo)
+			// It was cut off and still waits: within a read, TLS answers what
+			// it is asked, and the caller does not take it.
+			_ = c.socket.SetDeadline(longAgo)
 		}
 	}
 }

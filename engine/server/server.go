@@ -84,6 +84,8 @@ type Options struct {
 	// on loopback only.
 	Open   string
 	Limits Limits
+	// TLS, if not nil, makes the public listener speak TLS alone.
+	TLS *TLSOptions
 	// Drain is how long the server goes on serving, unready, after Serve was
 	// told to stop, so that load balancers can turn away.
 	Drain time.Duration
@@ -107,6 +109,7 @@ type Server struct {
 	adminAt  endpoint
 	listener *listener
 	adminLn  net.Listener
+	tls      *tlsFiles // nil where the public listener is plain
 	draining atomic.Bool
 	changing sync.Mutex // held while the clients are
 	faults   gate       // of the log's lines about records that could not be read
@@ -119,7 +122,7 @@ type Server struct {
 // Validate checks what needs neither the engine nor the network: the limits,
 // the addresses, and that Open does not serve more than this machine.
 func (o Options) Validate() error {
-	if err := o.Limits.validate(); err != nil {
+	if err := errors.Join(o.Limits.validate(), o.TLS.validate()); err != nil {
 		return err
 	}
 	_, _, err := o.endpoints()
@@ -156,6 +159,9 @@ func New(o Options) (*Server, error) {
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
 		return nil, err
+	}
+	if s.tls, err = openTLS(o.TLS, o.Log); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
 	}
 	if err := s.SetClients(o.Clients); err != nil {
 		return nil, err
@@ -201,6 +207,7 @@ func (s *Server) Listen() error {
 		return errors.Join(fmt.Errorf("listen on %s for admin: %w", s.adminAt, err), ln.Close())
 	}
 	s.listener = newListener(ln, s.limits.Connections, s.limits.ConnectionsPerIP, s.metrics.refused)
+	s.listener.tls = s.tls
 	return nil
 }
 
@@ -216,6 +223,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	over := make(chan struct{})
 	defer close(over)
 	go s.listener.patrol(s.limits.patience(), over)
+	if s.tls != nil {
+		go s.watchTLS(over)
+	}
 	ended := make(chan error, 2)
 	go func() { ended <- s.public.Serve(s.listener) }()
 	go func() { ended <- s.admin.Serve(s.adminLn) }()
@@ -243,6 +253,9 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.limits.ReadTimeout+s.limits.WriteTimeout+time.Second)
 	defer cancel()
+	// Shutdown closes idle connections one by one, and each may say goodbye to a
+	// caller that does not listen.
+	defer context.AfterFunc(ctx, s.listener.closeAll)()
 	err := s.public.ShutdownWithContext(ctx)
 	// Shutdown does nothing where Serve had not begun, hence the listener too.
 	s.listener.closeAll()
