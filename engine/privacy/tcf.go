@@ -119,12 +119,11 @@ func (t *tcString) readSegment(segment []byte, vendor uint16, seen *uint8) bool 
 // now, in Unix seconds, and until when the answer holds.
 func (t *tcString) allows(p Policy, now int64) (ok bool, until int64) {
 	created, updated := t.core.Created(), t.core.LastUpdated()
-	at := time.Unix(now, 0)
-	switch {
-	case updated.Before(created):
+	if updated.Before(created) {
 		return false, Never
-	case updated.After(at):
-		return false, updated.Add(time.Second - 1).Unix()
+	}
+	if made := updated.Add(time.Second - 1).Unix(); made > now {
+		return false, made
 	}
 	expires := snapshot.AddMonths(created.UTC(), tcfMonths).Unix()
 	if now >= expires || !t.permits(p, created.Unix()) {

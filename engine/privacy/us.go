@@ -55,6 +55,16 @@ func (u *usSection) allows() bool {
 	return len(bytes.Trim(u.children, "\x00")) == 0
 }
 
+// coreBits are the lengths of core segments of version 1, by section.
+var coreBits = map[constants.SectionID]int{
+	constants.SectionUSPNAT: 60,
+	constants.SectionUSPCA:  46,
+	constants.SectionUSPVA:  40,
+	constants.SectionUSPCO:  38,
+	constants.SectionUSPUT:  42,
+	constants.SectionUSPCT:  44,
+}
+
 // readUS decodes a US section by go-gpp. ok is false for a section that cannot
 // be read, and for one that go-gpp does not know.
 func readUS(id int, text []byte) (u usSection, ok bool) {
@@ -65,6 +75,10 @@ func readUS(id int, text []byte) (u usSection, ok bool) {
 		if _, ok := sextet(c); !ok && c != '.' {
 			return u, false // go-gpp would pass over line breaks
 		}
+	}
+	core, _, _ := bytes.Cut(text, []byte{'.'})
+	if 6*len(core) < coreBits[constants.SectionID(id)] {
+		return u, false // go-gpp would read a few zeros beyond the end
 	}
 	var err error
 	switch s := string(text); constants.SectionID(id) {

@@ -10,7 +10,8 @@ type Verdict struct {
 // Decide decides what the signals forbid to a client with policy p at now, in
 // Unix seconds. docs/privacy.md has the rules. The verdict is the same for
 // every time from now until its Until. Where several signals forbid, the first
-// in the order of [Kind] is named.
+// in the order of [Kind] is named; beside a GPP string that cannot be read,
+// nothing that depends on one counts.
 func Decide(p Policy, s *Signals, now int64) Verdict {
 	v, decided := s.flags()
 	if !decided {
