@@ -217,6 +217,20 @@ func usAllows(u us) bool {
 		(!u.has("consent") || u.consent == 0 || u.consent == 2)
 }
 
+// TestUSCutOff: a section without its last character does not allow.
+func TestUSCutOff(t *testing.T) {
+	for id := 7; id <= 12; id++ {
+		whole := goodUS(id).String()
+		for cut, want := range []privacy.Kind{privacy.None, privacy.GPP} {
+			var s privacy.Signals
+			s.Set(privacy.GPP, []byte(gpp{{id, whole[:len(whole)-cut]}}.String()))
+			if v := privacy.Decide(privacy.Policy{}, &s, tableTime); v.All != want {
+				t.Errorf("section %d less %d: %v, want %v", id, cut, v.All, want)
+			}
+		}
+	}
+}
+
 // TestDenialsAdd: whatever a request says, one more signal that denies denies
 // what was allowed, and allows nothing that was denied.
 func TestDenialsAdd(t *testing.T) {
