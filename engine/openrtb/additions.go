@@ -36,15 +36,12 @@ func (r *Request) missing(a *Additions) (data, eids bool) {
 	}
 	r.have = cleared(r.have, segments)
 	r.haveEIDs = cleared(r.haveEIDs, len(a.EIDs))
-	if r.data.state == container && segments > 0 {
+	if r.mayHaveData(a) {
 		r.findData(a)
 	}
-	if len(a.EIDs) > 0 {
-		if r.eids.state == container {
-			r.findEIDs(a, r.eids.start)
-		}
-		if r.extEIDs > 0 {
-			r.findEIDs(a, r.extEIDs)
+	for _, s := range [...]*slot{&r.eids, &r.extEIDs} {
+		if r.mayHaveEIDs(s, a) {
+			r.findEIDs(a, s.start)
 		}
 	}
 	return r.data.state != foreign && lacks(r.have), r.eids.state != foreign && lacks(r.haveEIDs)

@@ -133,7 +133,7 @@ func (r *Request) appendData(dst []byte, a *Additions) []byte {
 		dst = comma(dst, more)
 		more = true
 		dst = append(dst, `{"name":`...)
-		dst = appendString(dst, d.Name)
+		dst = appendString(dst, raw(d.Name))
 		if d.Segtax != 0 {
 			dst = append(dst, `,"ext":{"segtax":`...)
 			dst = append(strconv.AppendInt(dst, int64(d.Segtax), 10), '}')
@@ -149,7 +149,7 @@ func appendSegments(dst []byte, segments []string, have []bool) []byte {
 	for n, s := range segments {
 		if !have[n] {
 			dst = append(comma(dst, more), `{"id":`...)
-			dst = append(appendString(dst, s), '}')
+			dst = append(appendString(dst, raw(s)), '}')
 			more = true
 		}
 	}
@@ -172,14 +172,14 @@ func appendEID(dst []byte, e *EID) []byte {
 	dst = append(dst, '{')
 	if e.Inserter != "" {
 		dst = append(dst, `"inserter":`...)
-		dst = append(appendString(dst, e.Inserter), ',')
+		dst = append(appendString(dst, raw(e.Inserter)), ',')
 	}
 	if e.Matcher != "" {
 		dst = append(dst, `"matcher":`...)
-		dst = append(appendString(dst, e.Matcher), ',')
+		dst = append(appendString(dst, raw(e.Matcher)), ',')
 	}
 	dst = append(dst, `"source":`...)
-	dst = appendString(dst, e.Source)
+	dst = appendString(dst, raw(e.Source))
 	if e.Method != 0 {
 		dst = append(dst, `,"mm":`...)
 		dst = strconv.AppendInt(dst, int64(e.Method), 10)

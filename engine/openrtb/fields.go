@@ -41,7 +41,7 @@ func (r *Request) wholeUser(i, depth int) int {
 	return r.skip(i, depth)
 }
 
-func (r *Request) forgetUser() { r.data, r.eids, r.extEIDs = slot{}, slot{}, 0 }
+func (r *Request) forgetUser() { r.data, r.eids, r.extEIDs = slot{}, slot{}, slot{} }
 
 func (r *Request) device(i, depth int) int {
 	first := len(r.ids)
@@ -51,16 +51,6 @@ func (r *Request) device(i, depth int) int {
 		r.ids[k].Source = r.source
 	}
 	return i
-}
-
-// olderEIDs scans user.ext.eids, which nothing is added to.
-func (r *Request) olderEIDs(i, depth int) int {
-	r.extEIDs = 0
-	if r.peek(i) != '[' {
-		return r.skip(i, depth)
-	}
-	r.extEIDs = i
-	return r.array(eidObject, i, depth+1)
 }
 
 func (r *Request) eid(i, depth int) int {

@@ -61,6 +61,9 @@ func (r *Request) first(i, depth int, closing byte) (int, bool) {
 // next goes from the end of one member or element to the next, or returns false
 // and the offset after the end.
 func (r *Request) next(i int, closing byte) (int, bool) {
+	if b := r.body; i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
+		return i + 1, true
+	}
 	i = r.space(i)
 	switch r.peek(i) {
 	case ',':
@@ -68,27 +71,28 @@ func (r *Request) next(i int, closing byte) (int, bool) {
 	case closing:
 		return i + 1, false
 	}
-	if closing == '}' {
-		return r.fail(i, "expected a comma or the end of the object"), false
-	}
-	return r.fail(i, "expected a comma or the end of the array"), false
+	return r.fail(i, expectedAfter(closing == '}')), false
 }
 
 // key scans a key and its colon. It returns the key, unescaped, which lasts
 // until anything else is, and the offset of the value.
 func (r *Request) key(i int) ([]byte, int) {
-	if r.peek(i) != '"' {
+	b := r.body
+	if i >= len(b) || b[i] != '"' {
 		return nil, r.fail(i, "expected a key")
 	}
 	end, escaped := r.stringEnd(i + 1)
 	if end < 0 {
 		return nil, -1
 	}
-	key := r.body[i+1 : end-1]
+	key := b[i+1 : end-1]
 	if escaped {
 		mark := len(r.text)
 		key = r.unescape(key)
 		r.text = r.text[:mark]
+	}
+	if end+1 < len(b) && b[end] == ':' && b[end+1] > ' ' {
+		return key, end + 1
 	}
 	return key, r.colon(end)
 }
@@ -101,16 +105,21 @@ func (r *Request) colon(i int) int {
 	return r.space(i + 1)
 }
 
-// skip scans any value.
+// skip scans any value in an array or object at a level of depth.
 func (r *Request) skip(i, depth int) int {
-	switch c := r.peek(i); c {
+	switch r.peek(i) {
 	case '"':
 		i, _ = r.stringEnd(i + 1)
 		return i
-	case '{':
-		return r.skipObject(i, depth+1)
-	case '[':
-		return r.skipArray(i, depth+1)
+	case '{', '[':
+		return r.nested(i, depth)
+	}
+	return r.plain(i)
+}
+
+// plain scans a number or a literal.
+func (r *Request) plain(i int) int {
+	switch r.peek(i) {
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return r.number(i)
 	case 't':
@@ -123,35 +132,128 @@ func (r *Request) skip(i, depth int) int {
 	return r.fail(i, "expected a value")
 }
 
-func (r *Request) skipObject(i, depth int) int {
-	i, any := r.first(i, depth, '}')
-	for any {
-		if r.peek(i) != '"' {
+// nested skips an array or object. Most of a request is skipped here, so it
+// is one loop, without recursion: each turn takes a key with its colon, a value, or
+// the opening of another array or object.
+func (r *Request) nested(i, depth int) int {
+	b := r.body
+	var outer levels
+	inObject, wantKey := false, false
+	for level := 0; ; {
+		if i >= len(b) {
+			return r.fail(i, "expected a value")
+		}
+		switch c := b[i]; {
+		case c == '"':
+			i++
+			for {
+				if i+8 > len(b) {
+					i = r.stringRest(i)
+					break
+				}
+				m := special(binary.LittleEndian.Uint64(b[i:]))
+				if m == 0 {
+					i += 8
+					continue
+				}
+				i += bits.TrailingZeros64(m) >> 3
+				if b[i] == '"' {
+					i++
+				} else {
+					i = r.stringRest(i)
+				}
+				break
+			}
+			if i < 0 {
+				return -1
+			}
+			if wantKey {
+				if i+1 < len(b) && b[i] == ':' && b[i+1] > ' ' {
+					i++
+				} else if i = r.colon(i); i < 0 {
+					return -1
+				}
+				wantKey = false
+				continue
+			}
+		case wantKey:
 			return r.fail(i, "expected a key")
+		case c == '{' || c == '[':
+			if depth+level == MaxDepth {
+				return r.fail(i, "nested deeper than 100 levels")
+			}
+			if i = r.space(i + 1); i < len(b) && b[i] == c+2 {
+				i++
+				break
+			}
+			outer.push(inObject)
+			inObject = c == '{'
+			wantKey = inObject
+			level++
+			continue
+		case c-'1' < 9 && i+1 < len(b) && (b[i+1] == ',' || b[i+1] == '}' || b[i+1] == ']'):
+			i++
+		default:
+			if i = r.plain(i); i < 0 {
+				return -1
+			}
 		}
-		if i, _ = r.stringEnd(i + 1); i < 0 {
-			return -1
+		for {
+			if level == 0 {
+				return i
+			}
+			if i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
+				i++
+				wantKey = inObject
+				break
+			}
+			i = r.space(i)
+			c := r.peek(i)
+			if c == ',' {
+				i = r.space(i + 1)
+				wantKey = inObject
+				break
+			}
+			if c != closing(inObject) {
+				return r.fail(i, expectedAfter(inObject))
+			}
+			i++
+			level--
+			inObject = outer.pop()
 		}
-		if i = r.colon(i); i < 0 {
-			return -1
-		}
-		if i = r.skip(i, depth); i < 0 {
-			return -1
-		}
-		i, any = r.next(i, '}')
 	}
-	return i
 }
 
-func (r *Request) skipArray(i, depth int) int {
-	i, any := r.first(i, depth, ']')
-	for any {
-		if i = r.skip(i, depth); i < 0 {
-			return -1
-		}
-		i, any = r.next(i, ']')
+// levels remembers of up to 128 levels which are objects.
+type levels struct{ low, high uint64 }
+
+func (l *levels) push(isObject bool) {
+	l.high = l.high<<1 | l.low>>63
+	l.low <<= 1
+	if isObject {
+		l.low |= 1
 	}
-	return i
+}
+
+func (l *levels) pop() (isObject bool) {
+	isObject = l.low&1 != 0
+	l.low = l.low>>1 | l.high<<63
+	l.high >>= 1
+	return isObject
+}
+
+func closing(isObject bool) byte {
+	if isObject {
+		return '}'
+	}
+	return ']'
+}
+
+func expectedAfter(isObject bool) string {
+	if isObject {
+		return "expected a comma or the end of the object"
+	}
+	return "expected a comma or the end of the array"
 }
 
 func (r *Request) literal(i int, want string) int {
@@ -162,15 +264,24 @@ func (r *Request) literal(i int, want string) int {
 }
 
 func (r *Request) number(i int) int {
-	if r.peek(i) == '-' {
+	b := r.body
+	if b[i] == '-' {
 		i++
 	}
-	if r.peek(i) == '0' {
+	if i < len(b) && b[i] == '0' {
 		i++
 	} else if i = r.digits(i); i < 0 {
 		return -1
 	}
-	if r.peek(i) == '.' {
+	if i < len(b) && (b[i] == '.' || b[i]|0x20 == 'e') {
+		return r.fraction(i)
+	}
+	return i
+}
+
+// fraction scans what may come after the whole part of a number.
+func (r *Request) fraction(i int) int {
+	if r.body[i] == '.' {
 		if i = r.digits(i + 1); i < 0 {
 			return -1
 		}
@@ -188,7 +299,7 @@ func (r *Request) number(i int) int {
 // digits scans one digit or more.
 func (r *Request) digits(i int) int {
 	start := i
-	for i < len(r.body) && r.body[i]-'0' <= 9 {
+	for b := r.body; i < len(b) && b[i]-'0' <= 9; {
 		i++
 	}
 	if i == start {
@@ -201,39 +312,62 @@ func (r *Request) digits(i int) int {
 // one, and says whether there is an escape in it. It looks at eight bytes at once.
 func (r *Request) stringEnd(i int) (end int, escaped bool) {
 	b := r.body
-	for {
-		for ; i+8 <= len(b); i += 8 {
-			if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
-				break
-			}
+	for i+8 <= len(b) {
+		m := special(binary.LittleEndian.Uint64(b[i:]))
+		if m == 0 {
+			i += 8
+			continue
 		}
-		// Either b[i] is special, or it is one of the last seven.
-		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-			i++
-		}
-		switch {
-		case i >= len(b):
-			return r.fail(i, "expected the end of the string"), false
-		case b[i] == '"':
+		i += bits.TrailingZeros64(m) >> 3
+		if b[i] == '"' {
 			return i + 1, escaped
-		case b[i] != '\\':
-			return r.fail(i, "a control character in a string"), false
 		}
-		n := escapeLen(b[i:])
-		if n == 0 {
-			return r.fail(i, "expected an escape of JSON"), false
+		if i = r.escape(i); i < 0 {
+			return -1, false
 		}
-		i, escaped = i+n, true
+		escaped = true
 	}
+	for i < len(b) && b[i] != '"' {
+		if b[i] >= ' ' && b[i] != '\\' {
+			i++
+			continue
+		}
+		if i = r.escape(i); i < 0 {
+			return -1, false
+		}
+		escaped = true
+	}
+	if i >= len(b) {
+		return r.fail(i, "expected the end of the string"), false
+	}
+	return i + 1, escaped
+}
+
+// stringRest scans from a place in a string to after its closing quote.
+func (r *Request) stringRest(i int) int {
+	i, _ = r.stringEnd(i)
+	return i
+}
+
+// escape scans an escape.
+func (r *Request) escape(i int) int {
+	if r.body[i] != '\\' {
+		return r.fail(i, "a control character in a string")
+	}
+	n := escapeLen(r.body[i:])
+	if n == 0 {
+		return r.fail(i, "expected an escape of JSON")
+	}
+	return i + n
 }
 
 // special sets the highest bit of each byte of x that is a control character, a
 // quote or a backslash. Bits above the lowest one that is set may be wrong. See
 // "Bit Twiddling Hacks" by Anderson, "Determine if a word has a byte less than
-// n".
+// n": with its second bit turned, a quote is a space, and a control character
+// stays one.
 func special(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	quote, slash := x^ones*'"', x^ones*'\\'
-	return ((x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+	slash := x ^ ones*'\\'
+	return (((x^ones*2)-ones*(' '+1))&^x | (slash-ones)&^slash) & highs
 }

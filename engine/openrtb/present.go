@@ -1,8 +1,43 @@
 package openrtb
 
-import "math"
+import (
+	"bytes"
+	"math"
+	"unicode/utf8"
+)
 
 // What was scanned once is read here again, so nothing fails.
+
+// mayHaveData reports whether it is worth looking for the segments of a.
+func (r *Request) mayHaveData(a *Additions) bool {
+	for k := range a.Data {
+		if r.mayHave(&r.data, raw(a.Data[k].Name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHaveEIDs reports whether it is worth looking for the eids of a.
+func (r *Request) mayHaveEIDs(s *slot, a *Additions) bool {
+	for k := range a.EIDs {
+		if r.mayHave(s, raw(a.EIDs[k].Source)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHave reports whether a text may stand in an array. Mostly a provider is not
+// there, and that is seen without reading: without escapes, a text can only
+// be there as it is.
+func (r *Request) mayHave(s *slot, text []byte) bool {
+	if s.state != container || s.tail.empty {
+		return false
+	}
+	list := r.body[s.start:s.tail.at]
+	return bytes.Contains(list, text) || bytes.IndexByte(list, '\\') >= 0 || !utf8.Valid(text)
+}
 
 // unreadable is no segtax that anybody has.
 const unreadable = math.MinInt
@@ -46,7 +81,7 @@ func (r *Request) findEntry(a *Additions, i int) int {
 		for k := range a.Data {
 			d := &a.Data[k]
 			have := r.have[base : base+len(d.Segments)]
-			if d.Segtax == segtax && sameText(name, d.Name) && lacks(have) {
+			if d.Segtax == segtax && sameText(name, raw(d.Name)) && lacks(have) {
 				r.findSegments(d.Segments, have, segments)
 			}
 			base += len(d.Segments)
@@ -98,7 +133,7 @@ func (r *Request) findSegments(segments []string, have []bool, i int) {
 			var k kind
 			id, k, i = r.idOf(i)
 			for n, s := range segments {
-				if !have[n] && k >= stringKind && sameText(id, s) {
+				if !have[n] && k >= stringKind && sameText(id, raw(s)) {
 					have[n] = true
 				}
 			}
@@ -157,7 +192,7 @@ func (r *Request) findEID(a *Additions, i int) int {
 	}
 	if r.peek(uids) == '[' {
 		for k := range a.EIDs {
-			if !r.haveEIDs[k] && sameText(source, a.EIDs[k].Source) {
+			if !r.haveEIDs[k] && sameText(source, raw(a.EIDs[k].Source)) {
 				r.haveEIDs[k] = r.hasUID(a.EIDs[k].ID, uids)
 			}
 		}

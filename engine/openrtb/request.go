@@ -76,8 +76,7 @@ type Request struct {
 	ids     []ID
 	signals []SignalValue
 
-	root, user, data, eids slot
-	extEIDs                int // offset of user.ext.eids, an array, or 0
+	root, user, data, eids, extEIDs slot
 
 	source []byte // of the eid, or the ifa_type of the device, being scanned
 	method int    // of the eid being scanned

@@ -56,6 +56,20 @@ func (r *Request) scan() {
 	}
 }
 
+// initials are sets of the letters that the keys begin with which are looked at,
+// in any case: a letter's bit is that of its last five bits.
+var initials = [...]uint32{
+	rootObject:   1<<('d'&31) | 1<<('u'&31) | 1<<('r'&31),
+	deviceObject: 1<<('i'&31) | 1<<('e'&31) | 1<<('l'&31),
+	deviceExt:    1<<('i'&31) | 1<<('l'&31),
+	userObject:   1<<('i'&31) | 1<<('b'&31) | 1<<('e'&31) | 1<<('d'&31) | 1<<('c'&31),
+	userExt:      1<<('e'&31) | 1<<('c'&31),
+	regsObject:   1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31) | 1<<('e'&31),
+	regsExt:      1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31),
+	eidObject:    1<<('s'&31) | 1<<('m'&31) | 1<<('u'&31),
+	uidObject:    1 << ('i' & 31),
+}
+
 // object scans the object that opens at i.
 func (r *Request) object(o object, i, depth int) int {
 	at := tail{i + 1, true}
@@ -65,7 +79,12 @@ func (r *Request) object(o object, i, depth int) int {
 		if key, i = r.key(i); i < 0 {
 			return -1
 		}
-		if i = r.member(o, key, i, depth); i < 0 {
+		if len(key) > 0 && initials[o]>>(key[0]&31)&1 != 0 {
+			i = r.member(o, key, i, depth)
+		} else {
+			i = r.skip(i, depth)
+		}
+		if i < 0 {
 			return -1
 		}
 		at = tail{i, false}
@@ -133,7 +152,7 @@ func (r *Request) member(o object, key []byte, i, depth int) int {
 	case userExt:
 		switch string(key) {
 		case "eids":
-			return r.olderEIDs(i, depth)
+			return r.list(&r.extEIDs, eidObject, i, depth)
 		case "consent":
 			return r.signal(Consent, i, depth)
 		}
@@ -162,7 +181,7 @@ func (r *Request) userMember(key []byte, i, depth int) int {
 	case "consent":
 		return r.signal(Consent, i, depth)
 	case "ext":
-		r.extEIDs = 0
+		r.extEIDs = slot{}
 		return r.inside(userExt, i, depth)
 	}
 	return r.other(userObject, key, i, depth)

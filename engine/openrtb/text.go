@@ -1,8 +1,10 @@
 package openrtb
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // escapeLen returns the length of the escape that b begins with, 0 where it is
@@ -80,64 +82,75 @@ func (r *Request) unescape(s []byte) []byte {
 	return r.text[start:len(r.text):len(r.text)]
 }
 
+// raw returns the bytes of s, which must not be written to.
+func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become
 // U+FFFD, as encoding/json has it.
-func appendString[T string | []byte](dst []byte, s T) []byte {
-	const hexDigits = "0123456789abcdef"
+func appendString(dst, s []byte) []byte {
 	dst = append(dst, '"')
-	start := 0 // of what is still to be appended as it is
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		if c < utf8.RuneSelf {
-			dst = append(dst, s[start:i]...)
-			if c == '"' || c == '\\' {
-				dst = append(dst, '\\', c)
-			} else {
-				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
-			i++
-			start = i
-			continue
-		}
-		r, size := runeAt(s, i)
-		if r == utf8.RuneError && size == 1 {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, "\ufffd"...)
-			start = i + 1
-		}
-		i += size
+	if clean(s) {
+		dst = append(dst, s...)
+	} else {
+		dst = appendEscaped(dst, s)
 	}
-	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// clean reports whether s stands in a JSON string as it is: ASCII without
+// control characters, quotes and backslashes.
+func clean(s []byte) bool {
+	const highs = 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		if x := binary.LittleEndian.Uint64(s); special(x)|x&highs != 0 {
+			return false
+		}
+	}
+	for _, c := range s {
+		if !plain(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
+
+func appendEscaped(dst, s []byte) []byte {
+	const hexDigits = "0123456789abcdef"
+	for len(s) > 0 {
+		switch c := s[0]; {
+		case plain(c):
+			dst = append(dst, c)
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			r, size := utf8.DecodeRune(s)
+			dst = utf8.AppendRune(dst, r)
+			s = s[size-1:]
+		}
+		s = s[1:]
+	}
+	return dst
 }
 
 // sameText reports whether there, a string of a request, is what s is read as
 // once [appendString] has written it.
-func sameText[T string | []byte](there []byte, s T) bool {
-	if string(there) == string(s) {
-		return true
+func sameText(there, s []byte) bool {
+	if len(there) <= len(s) {
+		return string(there) == string(s)
 	}
 	// Only what is not UTF-8 is read as something else, and that gets longer.
-	if len(there) <= len(s) {
-		return false
-	}
-	for i := 0; i < len(s); {
-		r, size := runeAt(s, i)
+	for len(s) > 0 {
+		r, size := utf8.DecodeRune(s)
 		var buf [utf8.UTFMax]byte
 		n := utf8.EncodeRune(buf[:], r)
 		if len(there) < n || string(there[:n]) != string(buf[:n]) {
 			return false
 		}
-		there, i = there[n:], i+size
+		there, s = there[n:], s[size:]
 	}
 	return len(there) == 0
-}
-
-func runeAt[T string | []byte](s T, i int) (rune, int) {
-	var buf [utf8.UTFMax]byte
-	return utf8.DecodeRune(buf[:copy(buf[:], s[i:])])
 }
