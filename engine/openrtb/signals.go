@@ -100,8 +100,12 @@ var (
 		plainObject:  nil,
 	}
 	regsKeys = []signalKey{
-		{"gdpr", []Signal{GDPR}}, {"gpp", []Signal{GPP}}, {"gpp_sid", []Signal{GPPSID}},
-		{"us_privacy", []Signal{USPrivacy}}, {"gpc", []Signal{GPC}}, {"coppa", []Signal{COPPA}},
+		{"gdpr", []Signal{GDPR}},
+		{"gpp", []Signal{GPP}},
+		{"gpp_sid", []Signal{GPPSID}},
+		{"us_privacy", []Signal{USPrivacy}},
+		{"gpc", []Signal{GPC}},
+		{"coppa", []Signal{COPPA}},
 	}
 )
 
