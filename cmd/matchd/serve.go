@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -111,12 +110,12 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	if err := serving.Validate(); err != nil {
 		return usage(err)
 	}
-	e, err := openEngine(o)
+	pools, err := openPools(o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	serving.Engine = e
+	defer func() { err = errors.Join(err, pools.Close()) }()
+	serving.Pools = pools
 	s, err := server.New(serving)
 	if err != nil {
 		return err
@@ -124,45 +123,22 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	if err := s.Listen(); err != nil {
 		return err
 	}
-	printServing(out, o, e, s)
+	printServing(out, o, pools, s)
 	if o.started != nil {
 		o.started(s.Addr(), s.AdminAddr())
 	}
 	// Snapshots are looked for until the last request has been answered.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var watchers sync.WaitGroup
-	watchers.Go(func() { e.Watch(watching, cmp.Or(o.watch, time.Second)) })
-	watchers.Go(func() { reloadOnHangup(watching, e, o.log) })
+	watchers.Go(func() { watchPools(watching, pools, cmp.Or(o.watch, time.Second)) })
+	watchers.Go(func() { reloadOnHangup(watching, pools, o.log) })
 	defer watchers.Wait()
 	defer stop()
 	return s.Serve(ctx)
 }
 
-// openEngine opens the store and, where there is one, its current snapshot. A
-// first snapshot that is not sound is an error: there is nothing to go on with.
-func openEngine(o daemonOptions) (*engine.Engine, error) {
-	if len(o.Stores) > 1 {
-		return nil, errors.New("one daemon serves one store for now; run one daemon a store")
-	}
-	store, err := snapshot.OpenStore(o.Stores[0].Path)
-	if err != nil {
-		return nil, fmt.Errorf("%w; matchd build makes a store", err)
-	}
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Log: o.log})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
-		return e, nil
-	}
-	if _, err := e.Reload(); err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
-	return e, nil
-}
-
 // reloadOnHangup reloads at each SIGHUP until ctx ends.
-func reloadOnHangup(ctx context.Context, e *engine.Engine, log *slog.Logger) {
+func reloadOnHangup(ctx context.Context, pools *engine.Pools, log *slog.Logger) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -172,21 +148,13 @@ func reloadOnHangup(ctx context.Context, e *engine.Engine, log *slog.Logger) {
 			return
 		case <-hangup:
 		}
-		switch changed, err := e.Reload(); {
-		case err != nil:
-			log.Error("reload", "error", err)
-		case !changed:
-			log.Info("reload: the snapshot is the current one")
-		}
+		reloadPools(pools, log)
 	}
 }
 
-func printServing(out io.Writer, o daemonOptions, e *engine.Engine, s *server.Server) {
-	if info := e.Info(); info.Snapshot != "" {
-		fmt.Fprintf(out, "serving %s of store %s: %d identifiers, %d persons, %d bytes\n",
-			info.Snapshot, o.Stores[0].Path, info.Manifest.Counts.Identifiers, info.Manifest.Counts.Persons, info.Bytes)
-	} else {
-		fmt.Fprintf(out, "store %s has no snapshot yet: waiting for matchd build\n", o.Stores[0].Path)
+func printServing(out io.Writer, o daemonOptions, pools *engine.Pools, s *server.Server) {
+	for i, p := range pools.All() {
+		fmt.Fprintln(out, storeLine(o.Stores[i], p))
 	}
 	fmt.Fprintf(out, "lookups: %s\n", shownURL(s.Addr()))
 	admin := shownURL(s.AdminAddr())
@@ -194,10 +162,10 @@ func printServing(out io.Writer, o daemonOptions, e *engine.Engine, s *server.Se
 		admin += "/metrics" // a socket has no URL
 	}
 	fmt.Fprintf(out, "admin:   %s\n", admin)
-	switch tenants := e.Tenants(); {
+	switch has, open := hasTenant(pools, o.open); {
 	case o.open == "" && len(o.Clients) == 0:
 		fmt.Fprintln(out, "nobody may ask: give --open TENANT, or a --config with clients (see matchd client add)")
-	case o.open != "" && len(tenants) > 0 && !slices.ContainsFunc(tenants, func(t snapshot.Tenant) bool { return t.Name == o.open }):
+	case o.open != "" && open && !has:
 		fmt.Fprintf(out, "open to this machine without a key, but the snapshot has no tenant %s\n", o.open)
 	case o.open != "":
 		fmt.Fprintf(out, "open to this machine without a key, for tenant %s\n", o.open)

@@ -48,7 +48,7 @@ func TestHandlerAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("under the race detector sync.Pool drops items at random")
 	}
-	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(t), Clients: testClients()})
 	must(t, err)
 	for name, c := range hotRequests() {
 		ctx := requestCtx(t, c.method, c.target, c.key, c.body)
@@ -69,7 +69,7 @@ func TestHandlerAllocatesNothing(t *testing.T) {
 // The answer is the response's own: what the request's memory is used for
 // next does not change it.
 func TestAnswerIsNotShared(t *testing.T) {
-	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(t), Clients: testClients()})
 	must(t, err)
 	first := requestCtx(t, "GET", "/v1/match?id="+maidOne, "key-both", "")
 	s.handle(first)
@@ -83,7 +83,7 @@ func TestAnswerIsNotShared(t *testing.T) {
 }
 
 func BenchmarkHandle(b *testing.B) {
-	s, err := New(Options{Engine: readyEngine(b), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(b), Clients: testClients()})
 	must(b, err)
 	for name, c := range hotRequests() {
 		b.Run(name, func(b *testing.B) {

@@ -96,18 +96,18 @@ func TestOpenOnAUnixSocket(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	e := readyEngine(t)
+	e := readyPools(t)
 	for name, o := range map[string]Options{
 		"no engine":              {},
-		"open to everybody":      {Engine: e, Open: "acme", Listen: ":8080"},
-		"open to a network":      {Engine: e, Open: "acme", Listen: "192.0.2.1:8080"},
-		"no address":             {Engine: e, Listen: "nowhere"},
-		"no admin address":       {Engine: e, Admin: "8081"},
-		"a client without a key": {Engine: e, Clients: []Client{{Client: engine.Client{Name: "a"}}}},
-		"one name twice":         {Engine: e, Clients: []Client{client("a"), {Client: engine.Client{Name: "a"}, Key: HashKey("b")}}},
-		"one key twice":          {Engine: e, Clients: []Client{client("a"), {Client: engine.Client{Name: "b"}, Key: HashKey("key-a")}}},
-		"a client named open":    {Engine: e, Open: "acme", Clients: []Client{client("open")}},
-		"a negative limit":       {Engine: e, Limits: Limits{MaxBody: -1}},
+		"open to everybody":      {Pools: e, Open: "acme", Listen: ":8080"},
+		"open to a network":      {Pools: e, Open: "acme", Listen: "192.0.2.1:8080"},
+		"no address":             {Pools: e, Listen: "nowhere"},
+		"no admin address":       {Pools: e, Admin: "8081"},
+		"a client without a key": {Pools: e, Clients: []Client{{Client: engine.Client{Name: "a"}}}},
+		"one name twice":         {Pools: e, Clients: []Client{client("a"), {Client: engine.Client{Name: "a"}, Key: HashKey("b")}}},
+		"one key twice":          {Pools: e, Clients: []Client{client("a"), {Client: engine.Client{Name: "b"}, Key: HashKey("key-a")}}},
+		"a client named open":    {Pools: e, Open: "acme", Clients: []Client{client("open")}},
+		"a negative limit":       {Pools: e, Limits: Limits{MaxBody: -1}},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)

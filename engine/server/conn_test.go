@@ -46,7 +46,7 @@ func TestConnectionLimits(t *testing.T) {
 // Nobody takes all connections from one address, unless the operator says so.
 func TestConnectionsPerIPByDefault(t *testing.T) {
 	one, other := pipeFrom("192.0.2.1"), pipeFrom("2001:db8::1")
-	s, err := New(Options{Engine: readyEngine(t), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
+	s, err := New(Options{Pools: readyPools(t), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
 	must(t, err)
 	must(t, s.Listen())
 	defer func() { s.listener.closeAll(); must(t, s.adminLn.Close()) }()

@@ -28,7 +28,7 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 	default:
 		return problemMode
 	}
-	if p := s.open(ctx, q, 1); p != nil {
+	if p := s.enter(ctx, q, 1); p != nil {
 		return p
 	}
 	defer q.view.End()

@@ -28,7 +28,7 @@ func TestGate(t *testing.T) {
 func TestFaultsAreLoggedOnceASecond(t *testing.T) {
 	store := newStore(t)
 	cur := publish(t, store, asOf)
-	e := newEngine(t, store)
+	e := newPools(t, store)
 	files, err := filepath.Glob(filepath.Join(store.Dir(), "snapshots", cur.Name, "*record*"))
 	must(t, err)
 	if len(files) == 0 {
@@ -38,7 +38,7 @@ func TestFaultsAreLoggedOnceASecond(t *testing.T) {
 		damage(t, path)
 	}
 	var log bytes.Buffer // written while requests are served, one at a time
-	s, err := New(Options{Engine: e, Clients: testClients(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s, err := New(Options{Pools: e, Clients: testClients(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	must(t, err)
 	begun := time.Now()
 	for range 50 {

@@ -181,15 +181,15 @@ func (s *Server) serveV1(ctx *fasthttp.RequestCtx, q *request) *problem {
 // begin takes what n questions cost the caller, and begins its view of the
 // stores, which obeys what the request says about privacy.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
-	if p := s.open(ctx, q, n); p != nil {
+	if p := s.enter(ctx, q, n); p != nil {
 		return p
 	}
 	s.pools.Heed(&q.view, &q.signals)
 	return nil
 }
 
-// open is begin without regard to privacy.
-func (s *Server) open(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
+// enter is begin without regard to privacy.
+func (s *Server) enter(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
 	if p := q.caller.spend(n, ctx.Time()); p != nil {
 		return p
 	}

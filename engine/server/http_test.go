@@ -235,7 +235,7 @@ func TestSmuggling(t *testing.T) {
 }
 
 func TestPanicsAreRecovered(t *testing.T) {
-	o := Options{Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"}
+	o := Options{Pools: readyPools(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"}
 	s, err := New(o)
 	must(t, err)
 	s.lookup = func(ctx *fasthttp.RequestCtx, q *request) *problem {

@@ -20,7 +20,7 @@ import (
 
 func TestReadiness(t *testing.T) {
 	store := newStore(t)
-	r := start(t, Options{Engine: newEngine(t, store)})
+	r := start(t, Options{Pools: newPools(t, store)})
 	admin := "http://" + r.AdminAddr()
 	for _, base := range []string{"http://" + r.Addr(), admin} {
 		if got := do(t, "GET", base+"/health/live", "", ""); got.status != 200 {
@@ -55,7 +55,7 @@ func TestReadiness(t *testing.T) {
 // Unready comes first, then no more connections, and the requests that run
 // are finished.
 func TestDrain(t *testing.T) {
-	s, err := New(Options{Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Drain: time.Hour})
+	s, err := New(Options{Pools: readyPools(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Drain: time.Hour})
 	must(t, err)
 	drained, drain := make(chan time.Duration), make(chan bool)
 	s.sleep = func(d time.Duration) { drained <- d; <-drain }
@@ -148,7 +148,7 @@ func (c *keptConn) get(target string) reply {
 
 func TestStopBeforeAndAfterServe(t *testing.T) {
 	for range 5 { // a stop that comes at once finds the servers half started
-		s, err := New(Options{Engine: readyEngine(t), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
+		s, err := New(Options{Pools: readyPools(t), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
 		must(t, err)
 		must(t, s.Listen())
 		ctx, cancel := context.WithCancel(context.Background())
@@ -158,10 +158,10 @@ func TestStopBeforeAndAfterServe(t *testing.T) {
 }
 
 func TestListenErrors(t *testing.T) {
-	e := readyEngine(t)
-	r := start(t, Options{Engine: e})
+	e := readyPools(t)
+	r := start(t, Options{Pools: e})
 	for _, o := range []Options{{Listen: r.Addr(), Admin: "127.0.0.1:0"}, {Listen: "127.0.0.1:0", Admin: r.AdminAddr()}} {
-		o.Engine = e
+		o.Pools = e
 		s, err := New(o)
 		must(t, err)
 		if err := s.Listen(); err == nil || !strings.Contains(err.Error(), "127.0.0.1") {
@@ -189,7 +189,7 @@ func TestStaleSocket(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	store := newStore(t)
 	publish(t, store, asOf)
-	r := start(t, Options{Engine: newEngine(t, store)})
+	r := start(t, Options{Pools: newPools(t, store)})
 	for range 3 {
 		r.ask(t, "GET", "/v1/match?id="+maidOne, "acme", "")
 	}
@@ -223,23 +223,23 @@ func TestMetrics(t *testing.T) {
 		name   string
 		labels []string
 	}{
-		{4, "matchd_lookups_total", []string{"result=matched"}},
-		{1, "matchd_lookups_total", []string{"result=unknown"}},
-		{1, "matchd_lookups_total", []string{"result=invalid"}},
+		{4, "matchd_lookups_total", []string{"result=matched", "store=store"}},
+		{1, "matchd_lookups_total", []string{"result=unknown", "store=store"}},
+		{1, "matchd_lookups_total", []string{"result=invalid", "store=store"}},
 		{3, "matchd_requests_total", []string{"code=200", "route=match"}},
 		{1, "matchd_requests_total", []string{"code=401", "route=match"}},
 		{1, "matchd_requests_total", []string{"code=200", "route=match_batch"}},
 		{1, "matchd_requests_total", []string{"code=404", "route=other"}},
 		{1, "matchd_requests_total", []string{"code=400", "route=refused"}},
 		{4, "matchd_request_duration_seconds", []string{"route=match"}},
-		{2, "matchd_swaps_total", nil},
-		{0, "matchd_snapshots_refused_total", nil},
-		{0, "matchd_faults_total", nil},
+		{2, "matchd_swaps_total", []string{"store=store"}},
+		{0, "matchd_snapshots_refused_total", []string{"store=store"}},
+		{0, "matchd_faults_total", []string{"store=store"}},
 		{0, "matchd_panics_total", nil},
-		{9, "matchd_snapshot_identifiers", nil},
-		{1, "matchd_snapshot_info", []string{"snapshot=" + cur.Name}},
-		{float64(now.Unix()), "matchd_snapshot_opened_timestamp_seconds", nil},
-		{float64(r.engine.Info().Bytes), "matchd_snapshot_bytes", nil},
+		{9, "matchd_snapshot_identifiers", []string{"store=store"}},
+		{1, "matchd_snapshot_info", []string{"snapshot=" + cur.Name, "store=store"}},
+		{float64(now.Unix()), "matchd_snapshot_opened_timestamp_seconds", []string{"store=store"}},
+		{float64(r.pools.All()[0].Info().Bytes), "matchd_snapshot_bytes", []string{"store=store"}},
 	} {
 		if got := value(c.name, c.labels...); got != c.want {
 			t.Errorf("%s%v is %v, want %v", c.name, c.labels, got, c.want)

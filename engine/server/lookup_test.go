@@ -42,7 +42,7 @@ func withPerson(t *testing.T, want, body string) string {
 
 func TestMatch(t *testing.T) {
 	r := start(t, Options{})
-	snap := r.engine.Info().Snapshot
+	snap := r.pools.All()[0].Info().Snapshot
 	acmeProfile := `{"tenant":"acme","customer":"C-1","kind":"customer","segments":["vip","churn \"high\""],"method":"%s","seen":"2026-09-04","expires_at":"2027-11-21T10:00:00Z"}`
 	globexProfile := `{"tenant":"globex","customer":"G-1","kind":"prospect","segments":["lapsed"],"method":"authenticated","seen":"2026-09-04"}`
 	matched := func(id string, profiles ...string) string {
@@ -177,7 +177,7 @@ func TestIdentifiers(t *testing.T) {
 	if want := []string{cookieOne, "crm.acme:C-1", emailOne, maidOne}; !reflect.DeepEqual(ids, want) {
 		t.Errorf("got %v, want %v: no customer id of another tenant", ids, want)
 	}
-	if list.Customer != "acme:C-1" || list.Status != "matched" || list.Snapshot != r.engine.Info().Snapshot ||
+	if list.Customer != "acme:C-1" || list.Status != "matched" || list.Snapshot != r.pools.All()[0].Info().Snapshot ||
 		list.Person != person(t, r.ask(t, "GET", "/v1/match?id="+maidOne, "acme", "").body) {
 		t.Errorf("got %s", got.body)
 	}

@@ -12,7 +12,7 @@ func hubServer(t *testing.T, customers int) *Server {
 	t.Helper()
 	store := newStore(t)
 	publishHub(t, store, asOf, customers)
-	s, err := New(Options{Engine: newEngine(t, store), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
+	s, err := New(Options{Pools: newPools(t, store), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
 	must(t, err)
 	return s
 }
@@ -50,8 +50,8 @@ func TestLargeAnswersAreBoundedAndNotKept(t *testing.T) {
 		}
 		for range 10 { // not put back: any of them may be the one
 			q := requests.Get().(*request)
-			if q.batch.Bytes() > maxKept || cap(q.out) > maxKept || cap(q.text) > maxKept {
-				t.Errorf("the pool keeps %d bytes of answers, %d of output, %d of text", q.batch.Bytes(), cap(q.out), cap(q.text))
+			if q.view.Bytes() > maxKept || cap(q.out) > maxKept || cap(q.text) > maxKept {
+				t.Errorf("the pool keeps %d bytes of answers, %d of output, %d of text", q.view.Bytes(), cap(q.out), cap(q.text))
 			}
 		}
 	}

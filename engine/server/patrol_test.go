@@ -77,7 +77,7 @@ func TestPatrolIsExact(t *testing.T) {
 // A request whose last byte came just as its connection was cut off is
 // answered, and the answer says that there is no more to be had.
 func TestCutOffIsSaid(t *testing.T) {
-	s, err := New(Options{Engine: readyEngine(t), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(t), Clients: testClients()})
 	must(t, err)
 	p := patience{waitRequest: 80, waitIdle: 80, waitAnswer: 80}
 	for w := range waits {
@@ -108,7 +108,7 @@ func TestCutOffIsSaid(t *testing.T) {
 // What is awaited after that is bounded again.
 func TestHandlersMayTakeLong(t *testing.T) {
 	s, err := New(Options{
-		Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
+		Pools: readyPools(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
 		Limits: Limits{ReadTimeout: time.Hour, WriteTimeout: time.Hour, IdleTimeout: time.Hour},
 	})
 	must(t, err)

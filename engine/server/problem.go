@@ -42,6 +42,7 @@ var (
 	problemPanic       = &problem{status: 500, close: true, detail: "the request failed; the daemon goes on"}
 	problemFault       = &problem{status: 500, detail: "the record could not be read"}
 	problemBusy        = &problem{status: 503, close: true, detail: "too many connections", header: retryLater}
+	problemAudit       = &problem{status: 503, detail: "the audit log takes no entry", header: retryLater}
 	problemNotReady    = &problem{status: 503, detail: "no snapshot is open yet", header: retryLater}
 	problemVersion     = &problem{status: 505, close: true, detail: "send HTTP/1.1 or HTTP/1.0"}
 	problemDraining    = &problem{status: 503, detail: "the daemon is stopping", close: true}

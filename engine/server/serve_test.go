@@ -31,11 +31,11 @@ type running struct {
 }
 
 // start runs a server on free ports of the loopback address until the test
-// ends. Options without an engine get one that is ready, and the test clients.
+// ends. Options without pools get one that is ready, and the test clients.
 func start(t *testing.T, o Options) *running {
 	t.Helper()
-	if o.Engine == nil {
-		o.Engine = readyEngine(t)
+	if o.Pools == nil {
+		o.Pools = readyPools(t)
 	}
 	if o.Clients == nil {
 		o.Clients = testClients()

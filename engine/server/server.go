@@ -102,6 +102,7 @@ type Server struct {
 	drain   time.Duration
 	log     *slog.Logger
 	metrics metrics
+	audit   auditor
 
 	public   *fasthttp.Server
 	admin    *http.Server

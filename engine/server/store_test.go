@@ -141,7 +141,14 @@ func testPersons(t testing.TB, names *index.Namespaces, hasher index.Hasher, hub
 	return []*snapshot.Person{one, two, three, four}
 }
 
-// newEngine opens a store; without a snapshot it is not ready.
+// newPools opens a store; without a snapshot it is not ready.
+func newPools(t testing.TB, s *snapshot.Store) *engine.Pools {
+	t.Helper()
+	p, err := engine.NewPools(engine.Pool{Name: "store", Engine: newEngine(t, s)})
+	must(t, err)
+	return p
+}
+
 func newEngine(t testing.TB, s *snapshot.Store) *engine.Engine {
 	t.Helper()
 	e, err := engine.New(engine.Options{Store: s, Now: func() time.Time { return now }, CacheBytes: 1 << 20})
@@ -154,12 +161,12 @@ func newEngine(t testing.TB, s *snapshot.Store) *engine.Engine {
 	return e
 }
 
-// readyEngine is an engine that serves the three persons.
-func readyEngine(t testing.TB) *engine.Engine {
+// readyPools is a store that serves the three persons.
+func readyPools(t testing.TB) *engine.Pools {
 	t.Helper()
 	s := newStore(t)
 	publish(t, s, asOf)
-	return newEngine(t, s)
+	return newPools(t, s)
 }
 
 // client makes a client whose key is "key-" and its name.

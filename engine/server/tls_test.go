@@ -19,7 +19,7 @@ func TestTLSOptions(t *testing.T) {
 		}
 	}
 	must(t, Options{TLS: &TLSOptions{CertFile: "a", KeyFile: "b"}}.Validate())
-	if _, err := New(Options{Engine: readyEngine(t), TLS: &TLSOptions{CertFile: "no-such", KeyFile: "b"}}); err == nil || !strings.Contains(err.Error(), "no-such") {
+	if _, err := New(Options{Pools: readyPools(t), TLS: &TLSOptions{CertFile: "no-such", KeyFile: "b"}}); err == nil || !strings.Contains(err.Error(), "no-such") {
 		t.Errorf("no such file: got %v", err)
 	}
 }

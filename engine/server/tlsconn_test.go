@@ -97,7 +97,7 @@ func TestMutualTLS(t *testing.T) {
 func TestPeerNames(t *testing.T) {
 	names := make(chan []string, 1)
 	ask := func(o Options, config *tls.Config) []string {
-		o.Engine, o.Clients, o.Listen, o.Admin = readyEngine(t), testClients(), "127.0.0.1:0", "127.0.0.1:0"
+		o.Pools, o.Clients, o.Listen, o.Admin = readyPools(t), testClients(), "127.0.0.1:0", "127.0.0.1:0"
 		s, err := New(o)
 		must(t, err)
 		s.lookup = func(ctx *fasthttp.RequestCtx, q *request) *problem {
@@ -325,7 +325,7 @@ func TestConnectionLimitsOverTLS(t *testing.T) {
 func TestDrainOverTLS(t *testing.T) {
 	w := newTLSWorld(t, true)
 	s, err := New(Options{
-		Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: &w.TLSOptions,
+		Pools: readyPools(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: &w.TLSOptions,
 	})
 	must(t, err)
 	drained, drain := make(chan bool), make(chan bool)

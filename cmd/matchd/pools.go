@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// openPools opens the stores and, of those that have one, the current snapshot.
+// A first snapshot that is not sound is an error: there is nothing to go on
+// with. So are two stores of one key: the ids of their persons could be joined.
+func openPools(o daemonOptions) (_ *engine.Pools, err error) {
+	var list []engine.Pool
+	defer func() {
+		if err != nil {
+			for _, p := range list {
+				err = errors.Join(err, p.Close())
+			}
+		}
+	}()
+	keys := map[string]string{}
+	for _, s := range o.Stores {
+		store, err := snapshot.OpenStore(s.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%w; matchd build makes a store", err)
+		}
+		secret, err := store.Secret()
+		if err != nil {
+			return nil, err
+		}
+		if other, ok := keys[secret.ID()]; ok {
+			return nil, fmt.Errorf("stores %s and %s have one key, so persons of one could be found in the other: build one of them with another key", other, s.Name)
+		}
+		keys[secret.ID()] = s.Name
+		e, err := openEngine(store, o)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, engine.Pool{Name: s.Name, Engine: e})
+	}
+	return engine.NewPools(list...)
+}
+
+func openEngine(store *snapshot.Store, o daemonOptions) (*engine.Engine, error) {
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Log: o.log})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
+		return e, nil
+	}
+	if _, err := e.Reload(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// watchPools swaps in what is published, until ctx ends.
+func watchPools(ctx context.Context, pools *engine.Pools, interval time.Duration) {
+	var all sync.WaitGroup
+	for _, p := range pools.All() {
+		all.Go(func() { p.Watch(ctx, interval) })
+	}
+	all.Wait()
+}
+
+// reloadPools looks for a new snapshot in each store.
+func reloadPools(pools *engine.Pools, log *slog.Logger) {
+	for _, p := range pools.All() {
+		switch changed, err := p.Reload(); {
+		case err != nil:
+			log.Error("reload", "store", p.Name, "error", err)
+		case !changed:
+			log.Info("reload: the snapshot is the current one", "store", p.Name)
+		}
+	}
+}
+
+// hasTenant reports whether a tenant is in an open snapshot, and whether any
+// snapshot is open.
+func hasTenant(pools *engine.Pools, name string) (has, open bool) {
+	for _, p := range pools.All() {
+		for _, t := range p.Tenants() {
+			has, open = has || t.Name == name, true
+		}
+	}
+	return has, open
+}
+
+// storeLine says what a store serves.
+func storeLine(s server.StoreConfig, p engine.Pool) string {
+	info := p.Info()
+	if info.Snapshot == "" {
+		return fmt.Sprintf("store %s has no snapshot yet: waiting for matchd build", s.Path)
+	}
+	return fmt.Sprintf("serving %s of store %s: %d identifiers, %d persons, %d bytes",
+		info.Snapshot, s.Path, info.Manifest.Counts.Identifiers, info.Manifest.Counts.Persons, info.Bytes)
+}
