@@ -5,6 +5,7 @@ type Counts struct {
 	Identifiers int64            `json:"identifiers"`
 	Persons     int64            `json:"persons"`
 	Profiles    int64            `json:"profiles"`
+	Anonymous   int64            `json:"anonymous,omitempty"` // persons without a profile
 	Links       int64            `json:"links"`
 	Spares      int64            `json:"spare_links"`
 	Largest     int64            `json:"largest_person"` // identifiers of the largest person
@@ -27,6 +28,9 @@ func (c *tally) count(p *Person) {
 	c.Persons++
 	c.Identifiers += int64(len(p.Nodes))
 	c.Profiles += int64(len(p.Profiles))
+	if len(p.Profiles) == 0 {
+		c.Anonymous++
+	}
 	c.Links += int64(len(p.Links))
 	c.Spares += int64(len(p.Spares))
 	c.Largest = max(c.Largest, int64(len(p.Nodes)))
@@ -42,6 +46,7 @@ func (c *tally) add(o *tally) {
 	c.Persons += o.Persons
 	c.Identifiers += o.Identifiers
 	c.Profiles += o.Profiles
+	c.Anonymous += o.Anonymous
 	c.Links += o.Links
 	c.Spares += o.Spares
 	c.Largest = max(c.Largest, o.Largest)

@@ -235,6 +235,10 @@ func (s *Snapshot) Name() string { return s.name }
 // than this build writes, so that building it anew would gain something.
 func (s *Snapshot) Outdated() bool { return s.manifest.header.revision < Revision }
 
+// Anonymous reports whether there may be persons without any profile: snapshots
+// of revisions before 2 do not say.
+func (s *Snapshot) Anonymous() bool { return s.Counts.Anonymous > 0 || s.manifest.header.revision < 2 }
+
 // Bytes is the size of all files together.
 func (s *Snapshot) Bytes() int64 {
 	n := int64(len(s.manifest.data))
