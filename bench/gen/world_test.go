@@ -317,12 +317,12 @@ func TestConsentToShare(t *testing.T) {
 	}
 }
 
-// An example of a bid request whose person is taken for somebody else later is given up: many small worlds, since most
-// have none that is.
+// An example of a bid request whose person is taken for somebody else later is given up: many worlds, since most have none
+// that is.
 func TestBidRequestIsInNoFalseLink(t *testing.T) {
 	found := 0
-	for seed := range uint64(12) {
-		w := generate(t, func(c *Config) { c.Customers, c.Seed, c.FalseLinks = 300, seed, 0.3 })
+	for seed := range uint64(8) {
+		w := generate(t, func(c *Config) { c.Customers, c.Seed, c.FalseLinks = 800, seed, 0.2 })
 		checkExamples(t, w)
 		if w.sum.BidRequest != nil {
 			found++
