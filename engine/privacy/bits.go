@@ -72,7 +72,8 @@ func (b *bitString) skip(n int) {
 }
 
 // vendors reads a vendor section of the TCF, a bit a vendor or ranges of
-// vendors, and says whether vendor is in it.
+// vendors, and says whether vendor is in it. Nothing that it says counts once b
+// has failed.
 func (b *bitString) vendors(vendor uint16) bool {
 	last := b.read(16)
 	if ranges := b.flag(); ranges {
@@ -85,7 +86,7 @@ func (b *bitString) vendors(vendor uint16) bool {
 	b.skip(int(vendor) - 1)
 	in := b.flag()
 	b.skip(int(last - vendor))
-	return in && !b.failed
+	return in
 }
 
 // ranges reads a list of vendors and ranges of vendors, up to last, and says
@@ -103,5 +104,5 @@ func (b *bitString) ranges(vendor, last uint16) (in bool) {
 		}
 		in = in || from <= vendor && vendor <= to
 	}
-	return in && !b.failed
+	return in
 }

@@ -121,6 +121,8 @@ func cookTC(t testing.TB, options []string) string {
 			if c.disclosed = nil; value != "none" {
 				c.disclosed = &list{ids: ids(t, value)}
 			}
+		case "disclosedmax":
+			c.disclosed.max = atoi(t, value)
 		case "cut":
 			cut = atoi(t, value)
 		case "then":

@@ -81,6 +81,5 @@ func (v *Verdicts) hash(p Policy, s *Signals) uint64 {
 func (r *remembered) answers(p Policy, s *Signals, now int64) bool {
 	return r.made <= now && now < r.Until &&
 		r.policy == p && r.facts == s.facts &&
-		r.tcf == len(s.tcf) && len(r.text) == len(s.tcf)+len(s.gpp) &&
 		r.text[:r.tcf] == string(s.tcf) && r.text[r.tcf:] == string(s.gpp)
 }

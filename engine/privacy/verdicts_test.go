@@ -141,6 +141,31 @@ func TestVerdictsNewPolicy(t *testing.T) {
 	}
 }
 
+// TestVerdictsExact: of strings that fall on the same place in a memory of one
+// pair, each has its own verdict, in gdpr_consent as in gpp.
+func TestVerdictsExact(t *testing.T) {
+	good, bad := goodTC(), goodTC()
+	bad.consents = nil
+	p := privacy.Policy{Vendor: 42, Purposes: 1}
+	for _, k := range []privacy.Kind{privacy.TCF, privacy.GPP} {
+		memory := privacy.NewVerdicts(1)
+		for _, c := range []struct {
+			text tc
+			want privacy.Kind
+		}{{good, privacy.None}, {bad, k}, {good, privacy.None}, {bad, k}} {
+			text := c.text.String()
+			if k == privacy.GPP {
+				text = gpp{{2, text}}.String()
+			}
+			var s privacy.Signals
+			s.Set(k, []byte(text))
+			if v := memory.Decide(p, &s, tableTime); v.All != c.want {
+				t.Errorf("%v: %v, want %v", k, v.All, c.want)
+			}
+		}
+	}
+}
+
 // TestVerdictsAllocate: nothing is allocated for what is remembered, nor for
 // signals without strings; a verdict on a long string is not remembered.
 func TestVerdictsAllocate(t *testing.T) {
