@@ -217,15 +217,22 @@ func usAllows(u us) bool {
 		(!u.has("consent") || u.consent == 0 || u.consent == 2)
 }
 
-// TestUSCutOff: a section without its last character does not allow.
-func TestUSCutOff(t *testing.T) {
+// TestUSForm: a section without its last character does not allow, nor one
+// with a line break, which the base64 of Go passes over.
+func TestUSForm(t *testing.T) {
 	for id := 7; id <= 12; id++ {
 		whole := goodUS(id).String()
-		for cut, want := range []privacy.Kind{privacy.None, privacy.GPP} {
+		for text, want := range map[string]privacy.Kind{
+			whole:                          privacy.None,
+			whole[:len(whole)-1]:           privacy.GPP,
+			whole[:4] + "\n" + whole[4:]:   privacy.GPP,
+			whole[:4] + "\r\n" + whole[4:]: privacy.GPP,
+			whole[:4] + "=" + whole[4:]:    privacy.GPP,
+		} {
 			var s privacy.Signals
-			s.Set(privacy.GPP, []byte(gpp{{id, whole[:len(whole)-cut]}}.String()))
+			s.Set(privacy.GPP, []byte(gpp{{id, text}}.String()))
 			if v := privacy.Decide(privacy.Policy{}, &s, tableTime); v.All != want {
-				t.Errorf("section %d less %d: %v, want %v", id, cut, v.All, want)
+				t.Errorf("section %d, %q: %v, want %v", id, text, v.All, want)
 			}
 		}
 	}

@@ -55,7 +55,7 @@ func TestVerdictsAgree(t *testing.T) {
 	for _, entries := range []int{0, 1, 2, 3, 64, 1000} {
 		memory := privacy.NewVerdicts(entries)
 		now := tableTime
-		for range 20_000 {
+		for range 5000 {
 			q := &asked[r.IntN(len(asked))]
 			switch r.IntN(100) {
 			case 0:
@@ -194,6 +194,16 @@ func TestVerdictsAllocate(t *testing.T) {
 	}
 	if allocs(&tooLong) == 0 {
 		t.Error("a string of", len(long.String()), "bytes is remembered")
+	}
+	two, denied := privacy.NewVerdicts(2), goodTC()
+	denied.consents = nil
+	var other privacy.Signals
+	other.Set(privacy.TCF, []byte(denied.String()))
+	if n := testing.AllocsPerRun(100, func() {
+		two.Decide(p, &remembered, tableTime)
+		two.Decide(p, &other, tableTime)
+	}); n != 0 {
+		t.Errorf("two strings in a memory of two: %v allocations", n)
 	}
 	var s privacy.Signals
 	text := []byte(short.String())
