@@ -1,5 +1,10 @@
 package privacy
 
+import (
+	"bytes"
+	"encoding/base64"
+)
+
 // bitString reads numbers from bits, the first of a byte being its highest.
 // Reading beyond the end sticks: from then on everything is zero and failed
 // is true.
@@ -13,22 +18,25 @@ type bitString struct {
 // padding. Unlike encoding/base64 it knows no line breaks, and takes strings
 // of any length, which encoders that pad to six bits make.
 func decode64(s []byte) (bitString, bool) {
-	data := make([]byte, 0, (len(s)*6+7)/8)
-	var acc uint
-	var have int
-	for _, c := range s {
+	if bytes.IndexByte(s, '\n') >= 0 || bytes.IndexByte(s, '\r') >= 0 {
+		return bitString{}, false
+	}
+	whole := len(s) / 4 * 4
+	data := make([]byte, whole/4*3, whole/4*3+3)
+	if _, err := base64.RawURLEncoding.Decode(data, s[:whole]); err != nil {
+		return bitString{}, false
+	}
+	var last uint32 // the bits of up to three characters more
+	for i, c := range s[whole:] {
 		v, ok := sextet(c)
 		if !ok {
 			return bitString{}, false
 		}
-		acc = acc<<6 | uint(v)
-		if have += 6; have >= 8 {
-			have -= 8
-			data = append(data, byte(acc>>have))
-		}
+		last |= uint32(v) << (26 - 6*i)
 	}
-	if have > 0 {
-		data = append(data, byte(acc<<(8-have)))
+	for range len(s) - whole {
+		data = append(data, byte(last>>24))
+		last <<= 8
 	}
 	return bitString{data: data, n: 6 * len(s)}, true
 }

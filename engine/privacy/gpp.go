@@ -2,8 +2,7 @@ package privacy
 
 import "bytes"
 
-// Bounds of what is read. Real strings are far shorter: a header of all
-// sections there are has 40 characters, a US section 20.
+// Bounds of what is read. Real strings are far shorter.
 const (
 	maxHeader    = 64
 	maxSections  = lastSection
