@@ -153,6 +153,25 @@ func checkUntil(t *testing.T, p privacy.Policy, s *privacy.Signals, now int64, v
 	}
 }
 
+// TestTCCutOff: a string without its last character does not allow, wherever
+// in a byte it ends.
+func TestTCCutOff(t *testing.T) {
+	p := privacy.Policy{Vendor: 42, Purposes: 1}
+	for last := 800; last < 824; last++ {
+		c := goodTC()
+		c.vendors.ids, c.disclosed = to(last), nil
+		c.created = deciseconds(time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC))
+		whole := c.String()
+		for cut, want := range []privacy.Kind{privacy.None, privacy.TCF, privacy.TCF} {
+			var s privacy.Signals
+			s.Set(privacy.TCF, []byte(whole[:len(whole)-cut]))
+			if v := privacy.Decide(p, &s, tableTime); v.All != want {
+				t.Errorf("%d vendors, less %d: %v, want %v", last, cut, v.All, want)
+			}
+		}
+	}
+}
+
 // TestUSModel compares decisions on random US sections with the plain rule.
 func TestUSModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
