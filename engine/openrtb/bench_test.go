@@ -13,7 +13,7 @@ import (
 // BenchmarkEnrich compares one enrichment without its lookup with what a bidder
 // does who decodes and encodes the request.
 func BenchmarkEnrich(b *testing.B) {
-	body, err := os.ReadFile("testdata/bench.json")
+	body, err := os.ReadFile("testdata/requests/site-banner.json")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package openrtb_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -115,11 +116,7 @@ func (w *writer) value(of string, depth int) {
 }
 
 func (w *writer) object(of string, depth int) {
-	keys := make([]string, 0, 8)
-	for key := range schema[of] {
-		keys = append(keys, key)
-	}
-	gen := rapid.SampledFrom(slices.Sorted(slices.Values(keys)))
+	gen := rapid.SampledFrom(slices.Sorted(maps.Keys(schema[of])))
 	w.b.WriteByte('{')
 	for k := range w.n(6) {
 		if k > 0 {
