@@ -112,7 +112,8 @@ func (r *Request) skip(i, depth int) int {
 		i, _ = r.stringEnd(i + 1)
 		return i
 	case '{', '[':
-		return r.nested(i, depth)
+		i, _ = r.skim(i, depth, 0, 0)
+		return i
 	}
 	return r.plain(i)
 }
@@ -132,20 +133,28 @@ func (r *Request) plain(i int) int {
 	return r.fail(i, "expected a value")
 }
 
-// nested skips an array or object. Most of a request is skipped here, so it
-// is one loop, without recursion: each turn takes a key with its colon, a value, or
-// the opening of another array or object.
-func (r *Request) nested(i, depth int) int {
+// skim skips the array or object at i, or, where level is 1, the members of an
+// object from the key at i on: then it stops at a key whose initial is one of
+// stops, or after the object, with its tail in r.tail. depth is that of what
+// encloses them.
+//
+// Nearly all of a request is skipped here, so it is one loop, without recursion:
+// each turn takes a key with its colon, a value, or the opening of another array
+// or object.
+func (r *Request) skim(i, depth, level int, stops uint32) (end int, stopped bool) {
 	b := r.body
 	var outer levels
-	inObject, wantKey := false, false
-	for level := 0; ; {
+	inObject, wantKey := level == 1, level == 1
+	for {
 		if i >= len(b) {
-			return r.fail(i, "expected a value")
+			return r.fail(i, expected(wantKey)), false
 		}
 		switch c := b[i]; {
 		case c == '"':
 			i++
+			if level == 1 && wantKey && i < len(b) && stops>>(b[i]&31)&1 != 0 {
+				return i - 1, true
+			}
 			for {
 				if i+8 > len(b) {
 					i = r.stringRest(i)
@@ -165,22 +174,22 @@ func (r *Request) nested(i, depth int) int {
 				break
 			}
 			if i < 0 {
-				return -1
+				return -1, false
 			}
 			if wantKey {
 				if i+1 < len(b) && b[i] == ':' && b[i+1] > ' ' {
 					i++
 				} else if i = r.colon(i); i < 0 {
-					return -1
+					return -1, false
 				}
 				wantKey = false
 				continue
 			}
 		case wantKey:
-			return r.fail(i, "expected a key")
+			return r.fail(i, expected(true)), false
 		case c == '{' || c == '[':
 			if depth+level == MaxDepth {
-				return r.fail(i, "nested deeper than 100 levels")
+				return r.fail(i, "nested deeper than 100 levels"), false
 			}
 			if i = r.space(i + 1); i < len(b) && b[i] == c+2 {
 				i++
@@ -195,18 +204,19 @@ func (r *Request) nested(i, depth int) int {
 			i++
 		default:
 			if i = r.plain(i); i < 0 {
-				return -1
+				return -1, false
 			}
 		}
 		for {
 			if level == 0 {
-				return i
+				return i, false
 			}
 			if i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
 				i++
 				wantKey = inObject
 				break
 			}
+			ended := i
 			i = r.space(i)
 			c := r.peek(i)
 			if c == ',' {
@@ -215,13 +225,24 @@ func (r *Request) nested(i, depth int) int {
 				break
 			}
 			if c != closing(inObject) {
-				return r.fail(i, expectedAfter(inObject))
+				return r.fail(i, expectedAfter(inObject)), false
 			}
 			i++
 			level--
+			if level == 0 && stops != 0 {
+				r.tail = tail{ended, false}
+				return i, false
+			}
 			inObject = outer.pop()
 		}
 	}
+}
+
+func expected(key bool) string {
+	if key {
+		return "expected a key"
+	}
+	return "expected a value"
 }
 
 // levels remembers of up to 128 levels which are objects.

@@ -56,18 +56,19 @@ func (r *Request) scan() {
 	}
 }
 
-// initials are sets of the letters that the keys begin with which are looked at,
-// in any case: a letter's bit is that of its last five bits.
+// initials are sets of the letters, in any case, that the keys begin with which
+// are looked at, and of the backslash, behind which there may be any letter. The
+// bit of each is that of its last five bits.
 var initials = [...]uint32{
-	rootObject:   1<<('d'&31) | 1<<('u'&31) | 1<<('r'&31),
-	deviceObject: 1<<('i'&31) | 1<<('e'&31) | 1<<('l'&31),
-	deviceExt:    1<<('i'&31) | 1<<('l'&31),
-	userObject:   1<<('i'&31) | 1<<('b'&31) | 1<<('e'&31) | 1<<('d'&31) | 1<<('c'&31),
-	userExt:      1<<('e'&31) | 1<<('c'&31),
-	regsObject:   1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31) | 1<<('e'&31),
-	regsExt:      1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31),
-	eidObject:    1<<('s'&31) | 1<<('m'&31) | 1<<('u'&31),
-	uidObject:    1 << ('i' & 31),
+	rootObject:   1<<('\\'&31) | 1<<('d'&31) | 1<<('u'&31) | 1<<('r'&31),
+	deviceObject: 1<<('\\'&31) | 1<<('i'&31) | 1<<('e'&31) | 1<<('l'&31),
+	deviceExt:    1<<('\\'&31) | 1<<('i'&31) | 1<<('l'&31),
+	userObject:   1<<('\\'&31) | 1<<('i'&31) | 1<<('b'&31) | 1<<('e'&31) | 1<<('d'&31) | 1<<('c'&31),
+	userExt:      1<<('\\'&31) | 1<<('e'&31) | 1<<('c'&31),
+	regsObject:   1<<('\\'&31) | 1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31) | 1<<('e'&31),
+	regsExt:      1<<('\\'&31) | 1<<('c'&31) | 1<<('g'&31) | 1<<('u'&31),
+	eidObject:    1<<('\\'&31) | 1<<('s'&31) | 1<<('m'&31) | 1<<('u'&31),
+	uidObject:    1<<('\\'&31) | 1<<('i'&31),
 }
 
 // object scans the object that opens at i.
@@ -75,16 +76,15 @@ func (r *Request) object(o object, i, depth int) int {
 	at := tail{i + 1, true}
 	i, any := r.first(i, depth, '}')
 	for any {
+		var stopped bool
+		if i, stopped = r.skim(i, depth-1, 1, initials[o]); !stopped {
+			return i
+		}
 		var key []byte
 		if key, i = r.key(i); i < 0 {
 			return -1
 		}
-		if len(key) > 0 && initials[o]>>(key[0]&31)&1 != 0 {
-			i = r.member(o, key, i, depth)
-		} else {
-			i = r.skip(i, depth)
-		}
-		if i < 0 {
+		if i = r.member(o, key, i, depth); i < 0 {
 			return -1
 		}
 		at = tail{i, false}
