@@ -200,10 +200,15 @@ func (r *Request) skim(i, depth, level int, stops uint32) (end int, stopped bool
 			wantKey = inObject
 			level++
 			continue
-		case c-'1' < 9 && i+1 < len(b) && (b[i+1] == ',' || b[i+1] == '}' || b[i+1] == ']'):
-			i++
 		default:
-			if i = r.plain(i); i < 0 {
+			// Most other values are whole numbers.
+			digits := i
+			for digits < len(b) && b[digits]-'0' <= 9 {
+				digits++
+			}
+			if (c != '0' || digits == i+1) && digits > i && digits < len(b) && (b[digits] == ',' || b[digits] == '}' || b[digits] == ']') {
+				i = digits
+			} else if i = r.plain(i); i < 0 {
 				return -1, false
 			}
 		}
@@ -217,8 +222,10 @@ func (r *Request) skim(i, depth, level int, stops uint32) (end int, stopped bool
 				break
 			}
 			ended := i
-			i = r.space(i)
-			c := r.peek(i)
+			if i = r.space(i); i >= len(b) {
+				return r.fail(i, expectedAfter(inObject)), false
+			}
+			c := b[i]
 			if c == ',' {
 				i = r.space(i + 1)
 				wantKey = inObject
