@@ -25,3 +25,6 @@ func (r *Request) Additions() (spans [][2]int) {
 
 // MaxSignals is how many values of signals are read.
 const MaxSignals = maxSignals
+
+// Text is how many bytes of unescaped text the request holds.
+func (r *Request) Text() int { return len(r.text) }

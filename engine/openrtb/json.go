@@ -44,13 +44,10 @@ func (r *Request) spaces(i int) int {
 	return i
 }
 
-// first enters the object or array that opens at i, which lies at a level of
-// depth. It returns the offset of the first member or element, or false and the
-// offset after an empty one.
-func (r *Request) first(i, depth int, closing byte) (int, bool) {
-	if depth > MaxDepth {
-		return r.fail(i, "nested deeper than 100 levels"), false
-	}
+// first enters the object or array that opens at i. It returns the offset of the
+// first member or element, or false and the offset after an empty one. What is
+// looked into lies at few levels; [Request.skim] bounds the depth of the rest.
+func (r *Request) first(i int, closing byte) (int, bool) {
 	i = r.space(i + 1)
 	if r.peek(i) == closing {
 		return i + 1, false

@@ -101,7 +101,10 @@ func (n *node) scalar() (string, bool) {
 func (n *node) integer() (int, bool) {
 	text, _ := n.scalar()
 	v, err := strconv.Atoi(text)
-	return v, err == nil && text[0] != '+' && len(strings.TrimPrefix(text, "-")) <= 18
+	if err != nil || text[0] == '+' || len(strings.TrimPrefix(text, "-")) > 18 {
+		return 0, false
+	}
+	return v, true
 }
 
 type naiveID struct {

@@ -44,7 +44,7 @@ const unreadable = math.MinInt
 
 // findData marks the segments of a that stand in user.data.
 func (r *Request) findData(a *Additions) {
-	i, any := r.first(r.data.start, 0, ']')
+	i, any := r.first(r.data.start, ']')
 	for any {
 		if r.peek(i) == '{' {
 			i = r.findEntry(a, i)
@@ -60,7 +60,7 @@ func (r *Request) findEntry(a *Additions, i int) int {
 	mark := len(r.text)
 	var name []byte
 	segtax, segments := 0, 0
-	i, any := r.first(i, 0, '}')
+	i, any := r.first(i, '}')
 	for any {
 		var key []byte
 		switch key, i = r.key(i); string(key) {
@@ -97,7 +97,7 @@ func (r *Request) segtax(i int) (segtax, end int) {
 	if r.peek(i) != '{' {
 		return 0, r.skip(i, 0)
 	}
-	i, any := r.first(i, 0, '}')
+	i, any := r.first(i, '}')
 	for any {
 		var key []byte
 		if key, i = r.key(i); string(key) == "segtax" {
@@ -123,7 +123,7 @@ func (r *Request) segtax(i int) (segtax, end int) {
 
 // findSegments marks those of segments that stand in the array at i.
 func (r *Request) findSegments(segments []string, have []bool, i int) {
-	i, any := r.first(i, 0, ']')
+	i, any := r.first(i, ']')
 	for any {
 		if r.peek(i) != '{' {
 			i = r.skip(i, 0)
@@ -145,7 +145,7 @@ func (r *Request) findSegments(segments []string, have []bool, i int) {
 
 // idOf returns the id of the object at i.
 func (r *Request) idOf(i int) (id []byte, k kind, end int) {
-	i, any := r.first(i, 0, '}')
+	i, any := r.first(i, '}')
 	for any {
 		var key []byte
 		if key, i = r.key(i); string(key) == "id" {
@@ -160,7 +160,7 @@ func (r *Request) idOf(i int) (id []byte, k kind, end int) {
 
 // findEIDs marks the eids of a that stand in the array at i.
 func (r *Request) findEIDs(a *Additions, i int) {
-	i, any := r.first(i, 0, ']')
+	i, any := r.first(i, ']')
 	for any {
 		if r.peek(i) == '{' {
 			i = r.findEID(a, i)
@@ -176,7 +176,7 @@ func (r *Request) findEID(a *Additions, i int) int {
 	mark := len(r.text)
 	var source []byte
 	uids := 0
-	i, any := r.first(i, 0, '}')
+	i, any := r.first(i, '}')
 	for any {
 		var key []byte
 		switch key, i = r.key(i); string(key) {
@@ -203,7 +203,7 @@ func (r *Request) findEID(a *Additions, i int) int {
 
 // hasUID reports whether an object in the array at i has an id.
 func (r *Request) hasUID(want []byte, i int) bool {
-	i, any := r.first(i, 0, ']')
+	i, any := r.first(i, ']')
 	for any {
 		if r.peek(i) != '{' {
 			i = r.skip(i, 0)

@@ -185,7 +185,7 @@ func (w *writer) space() {
 }
 
 func randomAdditions(t *rapid.T) *openrtb.Additions {
-	text := rapid.OneOf(rapid.SampledFrom(texts), rapid.String(), rapid.SampledFrom([]string{"\xff", "a\xc3", "\u2028<\x00"}))
+	text := rapid.OneOf(rapid.SampledFrom(texts), rapid.String(), rapid.SampledFrom([]string{"\xff", "a\xc3", "\u2028<\x00", "bytes \xff that are not UTF-8"}))
 	var a openrtb.Additions
 	for range rapid.IntRange(0, 3).Draw(t, "data") {
 		a.Data = append(a.Data, openrtb.Data{

@@ -135,6 +135,9 @@ func TestNoAllocations(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+		if r.Text() > len(body) {
+			t.Errorf("%s: holds %d bytes of text", name, r.Text())
+		}
 	}
 }
 

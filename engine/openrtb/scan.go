@@ -74,7 +74,7 @@ var initials = [...]uint32{
 // object scans the object that opens at i.
 func (r *Request) object(o object, i, depth int) int {
 	at := tail{i + 1, true}
-	i, any := r.first(i, depth, '}')
+	i, any := r.first(i, '}')
 	for any {
 		var stopped bool
 		if i, stopped = r.skim(i, depth-1, 1, initials[o]); !stopped {
@@ -97,7 +97,7 @@ func (r *Request) object(o object, i, depth int) int {
 // array scans the array that opens at i, whose elements are objects o.
 func (r *Request) array(o object, i, depth int) int {
 	at := tail{i + 1, true}
-	i, any := r.first(i, depth, ']')
+	i, any := r.first(i, ']')
 	for any {
 		if i = r.element(o, i, depth); i < 0 {
 			return -1

@@ -32,7 +32,7 @@ func readable(s Signal, k kind) bool {
 // sections scans the list of gpp_sid.
 func (r *Request) sections(i, depth int) int {
 	start, bad := len(r.text), false
-	i, any := r.first(i, depth, ']')
+	i, any := r.first(i, ']')
 	for any {
 		mark := len(r.text)
 		var text []byte
