@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/prebid/openrtb/v20/openrtb2"
 
@@ -171,8 +172,8 @@ func checkPatch(t tester, r *openrtb.Request, a *openrtb.Additions, added bool) 
 	if !added {
 		return
 	}
-	if !json.Valid(patch) {
-		t.Fatalf("the patch is not JSON: %s", patch)
+	if !json.Valid(patch) || !utf8.Valid(patch) {
+		t.Fatalf("the patch is not JSON, or not UTF-8: %q", patch)
 	}
 	// Apart from what joins them, a patch and the additions are the same.
 	var q struct {

@@ -213,3 +213,30 @@ func TestText(t *testing.T) {
 		}
 	})
 }
+
+// TestOddTexts checks what random texts seldom meet.
+func TestOddTexts(t *testing.T) {
+	for _, c := range []struct {
+		body  string
+		text  string // the name, the segment, the source and the id
+		there bool
+	}{
+		{`{"user":{"data":[{"name":"","segment":[{"id":null},{"id":{}},{}]}],"eids":[{"source":"","uids":[{"id":null}]}]}}`, "", false},
+		{`{"user":{"data":[{"name":"","segment":[{"id":""}]}],"eids":[{"source":"","uids":[{"id":""}]}]}}`, "", true},
+		{`{"user":{"data":[{"segment":[{"id":17}],"name":17}],"eids":[{"source":17,"uids":[{"id":17}]}]}}`, "17", true},
+		{`{}`, "12345678\xff12345678", false},
+		{`{}`, "1234567\xc312345678", false},
+		{`{}`, "12345678\x0012345678\"\\\x1f\x7f", false},
+		{"{\"user\":{\"data\":[{\"name\":\"\ufffd\",\"segment\":[{\"id\":\"\ufffd\"}]}],\"eids\":[{\"source\":\"\ufffd\",\"uids\":[{\"id\":\"\ufffd\"}]}]}}", "\xff", true},
+	} {
+		var r openrtb.Request
+		a := openrtb.Additions{
+			Data: []openrtb.Data{{Name: c.text, Segments: []string{c.text}}},
+			EIDs: []openrtb.EID{{Source: c.text, ID: []byte(c.text)}},
+		}
+		check(t, &r, []byte(c.body), &a)
+		if _, added := r.AppendPatch(nil, &a); added == c.there {
+			t.Errorf("%q, %s: added is %v", c.text, c.body, added)
+		}
+	}
+}
