@@ -34,6 +34,7 @@ them, serves it, and prints lookups to try.`,
 		newReportCommand(),
 		newQualityCommand(),
 		newClientCommand(),
+		newAuditCommand(),
 		newBenchCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
