@@ -131,11 +131,12 @@ make: --customer TENANT:CUSTOMER with --store shows what was done about that one
 	f.StringVar(&customer, "customer", "", "only entries about this customer, TENANT:CUSTOMER; needs --store")
 	f.StringVar(&store, "store", "", "the store whose key made the pseudonyms")
 	f.BoolVar(&asJSON, "json", false, "print the lines as they are")
-	cmd.MarkFlagsRequiredTogether("customer", "store")
-	cmd.MarkFlagsMutuallyExclusive("customer", "subject")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if err := cmd.ValidateFlagGroups(); err != nil {
-			return usage(err)
+		switch {
+		case (customer == "") != (store == ""):
+			return usage(errors.New("--customer and --store go together: the store's key makes the customer's pseudonym"))
+		case customer != "" && filter.subject != "":
+			return usage(errors.New("give --customer or --subject, not both"))
 		}
 		if since != "" {
 			if filter.since, err = config.ParseTime(since); err != nil {
