@@ -144,20 +144,15 @@ func (r *Record) encode() ([]byte, error) {
 // decode reads a line, without its line feed. It must be, byte for byte, the
 // line of the record that it holds.
 func decode(line []byte) (r Record, err error) {
-	dec := json.NewDecoder(bytes.NewReader(line))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	if err := json.Unmarshal(line, &r); err != nil {
 		return r, errors.New("it is not an entry")
 	}
-	stated := r.Hash
 	again, err := r.encode()
-	switch {
-	case err != nil:
+	if err != nil {
 		return r, err
-	case len(line) < hashed || !bytes.Equal(line[:len(line)-hashed], again[:len(again)-hashed]):
-		return r, errors.New("it is not written as an entry is")
-	case stated != r.Hash || !bytes.Equal(line, again):
-		return r, errors.New("its hash is not that of its content")
+	}
+	if !bytes.Equal(line, again) {
+		return r, errors.New("its hash is not of what it holds, or it is not written as entries are")
 	}
 	return r, nil
 }

@@ -146,18 +146,31 @@ type unsynced struct{ *os.File }
 
 func (unsynced) Sync() error { return syscall.EIO }
 
-// One that holds the file for good holds nobody up for good.
-func TestLockIsNotAwaitedForGood(t *testing.T) {
-	path, _ := written(t)
+// One that holds the file, or its turn, for good holds nobody up for good.
+func TestOthersAreNotAwaitedForGood(t *testing.T) {
+	path, before := written(t)
+	l, err := Open(path)
+	must(t, err)
+	l.patience = 10 * time.Millisecond
+	busy := func() {
+		t.Helper()
+		if _, err := l.Append(entries()[0]); !errors.Is(err, errBusy) {
+			t.Errorf("got %v", err)
+		}
+	}
 	held, err := openLocked(path, time.Now().Add(time.Minute))
 	must(t, err)
-	if _, err := openLocked(path, time.Now().Add(-time.Second)); !errors.Is(err, errBusy) {
-		t.Errorf("got %v", err)
+	busy()
+	must(t, errors.Join(unlock(held), held.Close()))
+	l.turn <- struct{}{}
+	busy()
+	if !bytes.Equal(contentOf(t, path), before) {
+		t.Error("the log was changed")
 	}
-	must(t, unlock(held))
-	again, err := openLocked(path, time.Now().Add(-time.Second))
+	<-l.turn
+	l.patience = time.Minute
+	_, err = l.Append(entries()[0])
 	must(t, err)
-	must(t, errors.Join(unlock(again), again.Close(), held.Close()))
 }
 
 // An append that waited for the lock while the file was moved away goes to the

@@ -23,6 +23,8 @@ type Log struct {
 	// turn is held by who appends: one goroutine at a time asks for the file's
 	// lock, and so one thread at most sleeps for it.
 	turn chan struct{}
+	// patience is how long an append waits for others.
+	patience time.Duration
 	// disk is what the file is written through; in tests it fails.
 	disk func(*os.File) file
 }
@@ -36,14 +38,14 @@ type file interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// patience is how long an append waits for others.
-const patience = 5 * time.Second
-
 // Open opens a log, making an empty one, readable by its owner alone, where
 // there is none. It checks that one can append to it, and no more; see
 // [Verify].
 func Open(path string) (*Log, error) {
-	l := &Log{path: path, Now: time.Now, turn: make(chan struct{}, 1), disk: func(f *os.File) file { return f }}
+	l := &Log{
+		path: path, Now: time.Now, turn: make(chan struct{}, 1), patience: 5 * time.Second,
+		disk: func(f *os.File) file { return f },
+	}
 	err := l.locked(func(f file) error {
 		_, err := readEnd(f)
 		return err
@@ -153,11 +155,11 @@ func (l *Log) locked(f func(file) error) (err error) {
 			err = fmt.Errorf("audit log %s: %w", l.path, err)
 		}
 	}()
-	until := time.Now().Add(patience)
+	until := time.Now().Add(l.patience)
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
-	case <-time.After(patience):
+	case <-time.After(l.patience):
 		return errBusy
 	}
 	file, err := openLocked(l.path, until)

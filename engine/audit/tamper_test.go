@@ -103,11 +103,33 @@ func TestAForgedLineBreaksTheChain(t *testing.T) {
 	}
 }
 
+// line is a line of a log, of any number and after anything.
+func line(t *testing.T, seq int64, prev Hash) (text []byte, hash Hash) {
+	t.Helper()
+	r := Record{Seq: seq, At: clock()(), Entry: entries()[0], Prev: prev}
+	text, err := r.encode()
+	must(t, err)
+	return append(text, '\n'), r.Hash
+}
+
+// A chain that holds and whose numbers do not is none.
+func TestNumbersCount(t *testing.T) {
+	for _, seq := range []int64{-1, 0, 1, 3} {
+		first, hash := line(t, 1, Genesis())
+		second, _ := line(t, seq, hash)
+		refuses(t, "a wrong number", append(first, second...), 2)
+	}
+	first, _ := line(t, 2, Genesis())
+	refuses(t, "a wrong first number", first, 1)
+}
+
 // A line is an entry only as it would be written, so that every reader of JSON
 // sees in it what this one sees.
 func TestOneWayToWriteALine(t *testing.T) {
 	r := Record{Seq: 1, At: clock()(), Entry: entries()[0], Prev: Genesis()}
 	line, err := r.encode()
+	must(t, err)
+	_, err = decode(line)
 	must(t, err)
 	for what, change := range map[string][2]string{
 		"white space":           {`"seq":1,`, `"seq": 1,`},
@@ -137,8 +159,6 @@ func TestOneWayToWriteALine(t *testing.T) {
 			t.Errorf("%s: taken: %s", what, bad)
 		}
 	}
-	_, err = decode(line)
-	must(t, err)
 	// Hashes with capitals in the last member.
 	if _, err := decode([]byte(strings.Replace(string(line), r.Hash.String(), strings.ToUpper(r.Hash.String()), 1))); err == nil {
 		t.Error("a hash in capitals was taken")
@@ -188,6 +208,8 @@ func TestOtherDamageIsNotAppendedTo(t *testing.T) {
 	must(t, err)
 	lines := bytes.SplitAfter(log, []byte("\n"))
 	last := lines[len(lines)-2]
+	foreign, _ := line(t, 1, Hash{})
+	zeroth, _ := line(t, 0, Genesis())
 	for what, bad := range map[string][]byte{
 		"the last line changed":    bytes.Replace(log, []byte("client.revoke"), []byte("client.remove"), 1),
 		"the last line is empty":   append(bytes.Clone(log), '\n'),
@@ -198,7 +220,8 @@ func TestOtherDamageIsNotAppendedTo(t *testing.T) {
 		"a long one":               bytes.Repeat([]byte("x"), 5*MaxLine),
 		"a long line":              append(bytes.Repeat([]byte("x"), 5*MaxLine), '\n'),
 		"many zeros":               make([]byte, MaxLine),
-		"a first line of another":  []byte(strings.Replace(string(lines[0]), Genesis().String(), strings.Repeat("0", 64), 1)),
+		"a first line of another":  foreign,
+		"a line before the first":  zeroth,
 		"a half line, and a line":  append(bytes.Clone(last[20:]), last[:len(last)/2]...),
 	} {
 		must(t, os.WriteFile(path, bad, 0o600))
