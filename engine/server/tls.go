@@ -14,7 +14,12 @@ import (
 	"time"
 )
 
-// TLSOptions name the files, in PEM, that the public listener's TLS is made of.
+// TLSOptions name the files, in PEM, that the public listener's TLS, 1.2 at
+// least, is made of. They are looked at each second, and new connections are
+// made with what two looks found the same. What is not whole, or a key that is
+// not of its certificate, is logged once and not used: the old files stay in
+// use. A caller whose certificate leads to no root of a new ClientCAFile, or
+// has expired, is cut off after the request that runs.
 type TLSOptions struct {
 	// CertFile holds the certificate and those between it and its root, in this
 	// order; KeyFile its private key.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 func TestTLSOptions(t *testing.T) {
@@ -114,12 +116,24 @@ func TestBadTLSFilesAreNotLoaded(t *testing.T) {
 	}
 	// The same trouble again is news again.
 	log.Reset()
-	must(t, os.Remove(w.KeyFile))
-	f.look()
-	f.look()
-	if lines := strings.Count(log.String(), "\n"); lines != 1 {
-		t.Errorf("no key again: logged %q", log.String())
+	key := string(contentOf(t, w.KeyFile))
+	for range 2 {
+		must(t, os.Remove(w.KeyFile))
+		f.look()
+		f.look()
+		write(t, w.KeyFile, key)
+		f.look()
 	}
+	if lines := strings.Count(log.String(), "\n"); lines != 2 {
+		t.Errorf("no key, a key, and no key: logged %q", log.String())
+	}
+}
+
+func contentOf(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	return b
 }
 
 // However a writer is interrupted, what is in use is the old pair or the new
@@ -218,7 +232,7 @@ func TestClientCAReload(t *testing.T) {
 	w := newTLSWorld(t, true)
 	r := start(t, Options{TLS: &w.TLSOptions})
 	others := newAuthority(t, "others", nil)
-	old, other := w.caller(t), w.config(others.credentials(t, bidder("ssp.test")))
+	old, other := w.caller(t), w.config(newAuthority(t, "between", others).credentials(t, bidder("ssp.test")))
 	old.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	r.openTLS(t, old)
 	again, err := r.secure(t, old)
@@ -252,6 +266,48 @@ func TestClientCAReload(t *testing.T) {
 		t.Errorf("who is trusted: got %+v", got)
 	}
 	r.openTLS(t, other)
+}
+
+// The roots are changed between a caller's hello and its certificate.
+func TestClientCAReloadDuringAHandshake(t *testing.T) {
+	w := newTLSWorld(t, true)
+	r := start(t, Options{TLS: &w.TLSOptions})
+	config := w.config(nil)
+	pair := w.clients.credentials(t, bidder("dsp.test"))
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		write(t, w.ClientCAFile, newAuthority(t, "others", nil).root())
+		return &pair[0], r.reloadTLS()
+	}
+	if refused(t, r, config) == nil {
+		t.Error("came in by the old roots")
+	}
+	r.empty(t)
+}
+
+// A caller that is no longer trusted while its request runs gets its answer;
+// the next one, if it was sent already, says that it is the last.
+func TestClientCAReloadDuringARequest(t *testing.T) {
+	w := newTLSWorld(t, true)
+	s, err := New(Options{Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: &w.TLSOptions})
+	must(t, err)
+	s.lookup = func(ctx *fasthttp.RequestCtx, q *request) *problem {
+		if strings.Contains(string(ctx.URI().QueryString()), "reload") {
+			write(t, w.ClientCAFile, w.servers.root())
+			if err := s.reloadTLS(); err != nil {
+				t.Error(err)
+			}
+		}
+		return s.serveV1(ctx, q)
+	}
+	r := run(t, s)
+	c := r.openTLS(t, w.caller(t))
+	const rest = "id=" + maidOne + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-acme\r\n\r\n"
+	_, err = io.WriteString(c, "GET /v1/match?reload&"+rest+"GET /v1/match?"+rest+"GET /v1/match?"+rest)
+	must(t, err)
+	got := readReplies(t, c.br)
+	if len(got) != 2 || got[0].status != 200 || got[1].status != 200 || !got[1].close {
+		t.Errorf("got %+v", got)
+	}
 }
 
 // A certificate that runs out ends its connections, and no others.

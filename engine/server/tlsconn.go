@@ -82,7 +82,7 @@ func (s *secured) handshake() error {
 	s.peer.Store(p)
 	// If the roots were changed meanwhile, distrust may have come too early.
 	if now := s.files.current.Load(); !now.good(p, time.Now()) {
-		return errDistrusted
+		return errors.Join(errDistrusted, s.Close())
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,14 +313,59 @@ func TestConnectionLimitsOverTLS(t *testing.T) {
 	for _, limits := range []Limits{{Connections: 2}, {ConnectionsPerIP: 2}} {
 		r := start(t, Options{TLS: &w.TLSOptions, Limits: limits})
 		a, b := r.openTLS(t, w.caller(t)), r.openTLS(t, w.caller(t))
-		if err := refused(t, r, w.caller(t)); err == nil {
-			t.Error("one too many came in")
+		raw := r.dial(t)
+		if all, err := io.ReadAll(raw); len(all) > 0 {
+			t.Errorf("one too many got %q, %v", all, err)
 		}
+		must(t, raw.Close())
 		must(t, a.Close())
 		must(t, b.Close())
 		r.empty(t)
 		r.openTLS(t, w.caller(t))
 	}
+}
+
+// However a connection ends, TLS says so, and its caller knows that nothing was
+// cut off.
+func TestTLSSaysGoodbye(t *testing.T) {
+	w := newTLSWorld(t, false)
+	const get = "GET /health/live HTTP/1.1\r\nHost: x\r\n"
+	for name, sent := range map[string]string{
+		"asked to close": get + "Connection: close\r\n\r\n",
+		"refused":        "nonsense\r\n\r\n",
+		"idle":           get + "\r\n",
+		"late":           get,
+	} {
+		r := start(t, Options{TLS: &w.TLSOptions, Limits: Limits{IdleTimeout: 100 * time.Millisecond, ReadTimeout: 100 * time.Millisecond}})
+		config := w.caller(t)
+		config.MaxVersion = tls.VersionTLS12 // which shows the kind of a record
+		wire := &tapped{Conn: r.dial(t)}
+		c := tls.Client(wire, config)
+		_, err := io.WriteString(c, sent)
+		must(t, err)
+		_, err = io.ReadAll(c)
+		must(t, err)
+		must(t, wire.Close())
+		last := byte(0)
+		for b := wire.read; len(b) >= 5; b = b[5+int(b[3])<<8+int(b[4]):] {
+			last = b[0]
+		}
+		if last != 21 {
+			t.Errorf("%s: the last record is of kind %d, not an alert", name, last)
+		}
+	}
+}
+
+// tapped keeps what was read.
+type tapped struct {
+	net.Conn
+	read []byte
+}
+
+func (c *tapped) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.read = append(c.read, b[:n]...)
+	return n, err
 }
 
 // Draining is as without TLS, and idle connections end properly.
@@ -366,6 +413,61 @@ func TestDrainOverTLS(t *testing.T) {
 	must(t, <-served)
 }
 
+// A caller that does not take TLS's goodbye does not keep the server from
+// stopping when its time is over.
+func TestStopDoesNotWaitForGoodbyes(t *testing.T) {
+	w := newTLSWorld(t, false)
+	s, err := New(Options{Engine: readyEngine(t), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: &w.TLSOptions})
+	must(t, err)
+	must(t, s.Listen())
+	deaf := &deafListener{Listener: s.listener.Listener}
+	s.listener.Listener = deaf
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- s.Serve(ctx) }()
+	r := &running{Server: s}
+	for range 3 {
+		r.openTLS(t, w.caller(t))
+	}
+	deaf.now.Store(true)
+	s.limits.ReadTimeout, s.limits.WriteTimeout = 1, 1 // those of stopping
+	cancel()
+	<-served
+	r.empty(t)
+}
+
+// deafListener accepts connections that, from some time on, take no more:
+// writing to one blocks until it is closed.
+type deafListener struct {
+	net.Listener
+	now atomic.Bool
+}
+
+func (l *deafListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &deafConn{Conn: c, now: &l.now, closed: make(chan bool)}, err
+}
+
+type deafConn struct {
+	net.Conn
+	now    *atomic.Bool
+	once   sync.Once
+	closed chan bool
+}
+
+func (c *deafConn) Write(b []byte) (int, error) {
+	if c.now.Load() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *deafConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
 // A socket that failed once is not written to again: half a record may be out.
 func TestTLSSocketStopsAtAnError(t *testing.T) {
 	full := &fullSocket{}
@@ -383,6 +485,10 @@ func TestTLSSocketStopsAtAnError(t *testing.T) {
 	if after := full.deadline.Sub(begun); after < lingerTime || after > time.Minute {
 		t.Errorf("a goodbye may take %v", after)
 	}
+	half := &secured{Conn: tls.Server(s, &tls.Config{})}
+	if err := half.CloseWrite(); err != nil || full.ended != 1 {
+		t.Errorf("closing one way: %v, %d times", err, full.ended)
+	}
 	must(t, s.SetWriteDeadline(longAgo))
 	if !full.deadline.Equal(longAgo) {
 		t.Errorf("the deadline is %v", full.deadline)
@@ -392,8 +498,11 @@ func TestTLSSocketStopsAtAnError(t *testing.T) {
 type fullSocket struct {
 	net.Conn
 	writes   int
+	ended    int
 	deadline time.Time
 }
+
+func (f *fullSocket) CloseWrite() error { f.ended++; return nil }
 
 func (f *fullSocket) Write([]byte) (int, error) { f.writes++; return 0, io.ErrShortWrite }
 
