@@ -36,7 +36,10 @@ func newServeCommand() *cobra.Command {
 dropping a request. A store that has no snapshot yet is waited for: until then
 /health/ready says 503.
 
-SIGHUP looks for a new snapshot at once. SIGTERM and SIGINT end it: it becomes
+Clients are taken from the config whenever it changes, within a second. A config
+that is not right is refused as a whole, and the clients stay as they were.
+
+SIGHUP looks for a new snapshot and a new config at once. SIGTERM and SIGINT end it: it becomes
 unready, goes on serving for --drain, finishes what it has, and stops.
 
 --open grants a tenant to callers without a key, on a loopback address or unix
@@ -82,17 +85,19 @@ func (o *daemonOptions) load(config string, changed func(flag string) bool) erro
 			return usage(fmt.Errorf("--%s does not go with --config: set it there", flag))
 		}
 	}
-	c, err := server.ReadConfig(config)
-	o.Config = c
+	var err error
+	o.path = config
+	o.Config, err = server.ReadConfig(config)
 	return err
 }
 
 // daemonOptions are what a daemon runs with.
 type daemonOptions struct {
 	server.Config
+	path  string        // of the config, or empty
 	open  string        // tenant for callers without a key, or empty
 	drain time.Duration // from unready to not accepting
-	watch time.Duration // how often to look for a new snapshot; 1 s
+	watch time.Duration // how often to look for a new snapshot or config; 1 s
 	log   *slog.Logger  // nil discards
 
 	// started, if not nil, is told the addresses once they are bound.
@@ -130,15 +135,22 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	// Snapshots are looked for until the last request has been answered.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var watchers sync.WaitGroup
-	watchers.Go(func() { watchPools(watching, pools, cmp.Or(o.watch, time.Second)) })
-	watchers.Go(func() { reloadOnHangup(watching, pools, o.log) })
+	interval := cmp.Or(o.watch, time.Second)
+	watchers.Go(func() { watchPools(watching, pools, interval) })
+	var config *server.ConfigWatch
+	if o.path != "" {
+		config = server.NewConfigWatch(o.path, o.Config, s, o.log)
+		// Twice as often, so that it has been taken when the interval is over.
+		watchers.Go(func() { config.Watch(watching, interval/2) })
+	}
+	watchers.Go(func() { reloadOnHangup(watching, pools, config, o.log) })
 	defer watchers.Wait()
 	defer stop()
 	return s.Serve(ctx)
 }
 
-// reloadOnHangup reloads at each SIGHUP until ctx ends.
-func reloadOnHangup(ctx context.Context, pools *engine.Pools, log *slog.Logger) {
+// reloadOnHangup reloads at each SIGHUP until ctx ends. config may be nil.
+func reloadOnHangup(ctx context.Context, pools *engine.Pools, config *server.ConfigWatch, log *slog.Logger) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -147,6 +159,9 @@ func reloadOnHangup(ctx context.Context, pools *engine.Pools, log *slog.Logger) 
 		case <-ctx.Done():
 			return
 		case <-hangup:
+		}
+		if config != nil {
+			_ = config.Look(ctx) // it was logged
 		}
 		reloadPools(pools, log)
 	}

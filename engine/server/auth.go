@@ -50,6 +50,9 @@ func ParseKeyHash(s string) (h KeyHash, err error) {
 
 func (h KeyHash) String() string { return hex.EncodeToString(h[:]) }
 
+// ID is how the hash begins: a name for the key that tells nothing of it.
+func (h KeyHash) ID() string { return hex.EncodeToString(h[:4]) }
+
 // caller is what the server knows of a client. It is not changed while it is
 // in the keyring; a client that changes gets another.
 type caller struct {
@@ -185,11 +188,22 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, header []byte) *caller {
 // certified reports whether a request came with the certificate that the
 // caller's key is bound to, if it is to one.
 func (c *caller) certified(ctx *fasthttp.RequestCtx) bool {
-	return c.client.Certificate == "" || shows(ctx.TLSConnectionState(), c.client.Certificate)
+	return c.client.Certificate == "" || shows(tlsState(ctx), c.client.Certificate)
+}
+
+// tlsState returns nil for a connection without TLS.
+func tlsState(ctx *fasthttp.RequestCtx) *tls.ConnectionState {
+	if c, ok := ctx.Conn().(*conn); ok {
+		if inner, ok := c.Conn.(*tls.Conn); ok {
+			state := inner.ConnectionState()
+			return &state
+		}
+	}
+	return ctx.TLSConnectionState()
 }
 
 // shows reports whether a connection has a certificate of that DNS name or
-// common name, which was checked when it began.
+// common name, which was verified when it began.
 func shows(state *tls.ConnectionState, name string) bool {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return false

@@ -241,8 +241,9 @@ func (c Client) engine() engine.Client {
 	return out
 }
 
-// owner is the tenant whose client it is, or empty: see [engine.Client].
-func (c Client) owner() string {
+// Owner is the tenant whose client it is, or empty where it is nobody's: see
+// [engine.Client].
+func (c Client) Owner() string {
 	if c.Tenant != "" || len(c.Grants) == 0 {
 		return c.Tenant
 	}

@@ -50,7 +50,7 @@ func (d *decoder) client(n *yaml.Node, c *Config) {
 	}, "name", "key_sha256")
 	for i := range out.Grants {
 		if g := &out.Grants[i]; !said[i] {
-			g.Customers = g.Tenant == out.owner() && out.Browser == nil
+			g.Customers = g.Tenant == out.Owner() && out.Browser == nil
 		}
 	}
 	if ok {

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/engine/server"
+)
+
+func newClientRevokeCommand() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "revoke NAME --config matchd.yaml",
+		Short: "Remove a client, whose key is then nobody's",
+		Long: `Removes a client from the config. Comments elsewhere in the config stay. A running
+daemon refuses the key within a second, and at once on SIGHUP.`,
+		Example: "  matchd client revoke acme-ads --config matchd.yaml",
+		Args:    cobra.ExactArgs(1),
+	}
+	cmd.Flags().StringVar(&config, "config", "matchd.yaml", "the config to remove the client from")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return revokeClient(config, args[0], cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func revokeClient(config, name string, out io.Writer) error {
+	err := editConfig(config, readConfig, func(f configFile) ([]byte, error) {
+		at := slices.IndexFunc(f.Clients, func(c server.Client) bool { return c.Name == name })
+		if at < 0 {
+			return nil, unknownClient(f, name)
+		}
+		data, err := f.without(at)
+		if err != nil {
+			return nil, err
+		}
+		// The file goes through a YAML library and back: look that it still says
+		// the same.
+		now, err := server.ParseConfig(f.path, data)
+		if err != nil {
+			return nil, fmt.Errorf("revoke client %s: %w", name, err)
+		}
+		want := f.Config
+		want.Clients = append(f.Clients[:at:at], f.Clients[at+1:]...)
+		if len(want.Clients) == 0 {
+			want.Clients = now.Clients[:0] // as nil as those
+		}
+		if !reflect.DeepEqual(now, want) {
+			return nil, errors.New("the config would change elsewhere too; remove the client by hand")
+		}
+		return data, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "revoked client %s in %s; a running daemon refuses its key within a second\n", name, config)
+	return err
+}
+
+func unknownClient(f configFile, name string) error {
+	if len(f.Clients) == 0 {
+		return fmt.Errorf("%s has no clients", f.path)
+	}
+	known := make([]string, len(f.Clients))
+	for i, c := range f.Clients {
+		known[i] = c.Name
+	}
+	return fmt.Errorf("%s has no client %q; %s", f.path, name, server.Suggest(name, known))
+}
