@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,7 +220,7 @@ func TestBadConfigs(t *testing.T) {
 
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(fullConfig))
-	for _, c := range badConfigs {
+	for _, c := range slices.Concat(badConfigs, exactConfigs) {
 		f.Add([]byte(c.yaml))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
