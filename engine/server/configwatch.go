@@ -22,7 +22,7 @@ type ConfigWatch struct {
 	started Config // what the daemon runs with but for its clients
 	server  *Server
 	log     *slog.Logger
-	settle  time.Duration
+	rest    func(context.Context) // gives a file time to be written; settle, but in tests
 
 	mu      sync.Mutex // held while the file is looked at
 	seen    []byte     // the file, as it was taken or refused
@@ -34,12 +34,19 @@ type ConfigWatch struct {
 // that is being written in place may be half there, and look sound.
 const settleTime = 50 * time.Millisecond
 
+func settle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(settleTime):
+	}
+}
+
 // NewConfigWatch watches the file that a running server was started with.
 func NewConfigWatch(path string, started Config, s *Server, log *slog.Logger) *ConfigWatch {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &ConfigWatch{path: path, started: started, server: s, log: log, settle: settleTime, clients: started.Clients}
+	return &ConfigWatch{path: path, started: started, server: s, log: log, rest: settle, clients: started.Clients}
 }
 
 // Watch looks at the file every interval, until ctx ends.
@@ -93,10 +100,8 @@ func (w *ConfigWatch) Look(ctx context.Context) error {
 func (w *ConfigWatch) read(ctx context.Context) ([]byte, error) {
 	data, err := os.ReadFile(w.path)
 	for err == nil && !(w.seen != nil && bytes.Equal(data, w.seen)) {
-		select {
-		case <-ctx.Done():
+		if w.rest(ctx); ctx.Err() != nil {
 			return nil, ctx.Err()
-		case <-time.After(w.settle):
 		}
 		var again []byte
 		if again, err = os.ReadFile(w.path); bytes.Equal(again, data) {
@@ -137,7 +142,6 @@ func (w *ConfigWatch) take(c Config) error {
 	if err := w.server.SetClients(clients); err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}
-	w.clients = clients
 	w.log.Info("the clients have changed", "config", w.path,
 		"added", strings.Join(added, ", "), "removed", strings.Join(removed, ", "), "changed", strings.Join(changed, ", "))
 	return nil
