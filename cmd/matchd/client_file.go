@@ -114,39 +114,6 @@ func (f configFile) with(c newClient) ([]byte, error) {
 	return encodeYAML(&doc)
 }
 
-// without returns the file without its client at a place, and with all comments
-// but those inside of it and right above it.
-func (f configFile) without(at int) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(f.data, &doc); err != nil {
-		return nil, err
-	}
-	_, clients := entry(doc.Content[0], "clients")
-	gone := clients.Content[at]
-	clients.Content = append(clients.Content[:at], clients.Content[at+1:]...)
-	if foot := lastComment(gone); foot != "" {
-		// It stands apart, between this client and the next.
-		if at < len(clients.Content) {
-			next := clients.Content[at]
-			next.HeadComment = strings.TrimSpace(foot + "\n\n" + next.HeadComment)
-		} else {
-			clients.FootComment = strings.TrimSpace(foot + "\n\n" + clients.FootComment)
-		}
-	}
-	return encodeYAML(&doc)
-}
-
-// lastComment is the comment after a node, which YAML gives to the last of its
-// parts.
-func lastComment(n *yaml.Node) string {
-	for ; n.FootComment == "" && len(n.Content) > 0; n = n.Content[len(n.Content)-1] {
-		if k := len(n.Content) - 2; n.Kind == yaml.MappingNode && n.Content[k].FootComment != "" {
-			return n.Content[k].FootComment
-		}
-	}
-	return n.FootComment
-}
-
 func encodeYAML(doc *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)

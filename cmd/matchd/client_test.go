@@ -116,6 +116,13 @@ func TestClientAddRefuses(t *testing.T) {
 		"a store and a config": {good, []string{"new", "--tenant", "acme", all, every, "--store", "s"}, exitUsage, "leave --store away"},
 		"a name twice":         {good, []string{"old", "--tenant", "acme", all, every}, exitFailed, "two clients are named old"},
 		"a tenant twice":       {good, []string{"new", "--tenant", "acme", "--tenant", "acme", all, every}, exitFailed, "two grants"},
+		"an end that is past":  {good, []string{"new", "--tenant", "acme", all, every, "--until", "2020-01-01"}, exitUsage, "2020-01-01 is past"},
+		"an end that is none":  {good, []string{"new", "--tenant", "acme", all, every, "--until", "soon"}, exitUsage, "neither a date"},
+		"an unknown scope":     {good, []string{"new", "--tenant", "acme", all, every, "--scopes", "mach"}, exitFailed, `did you mean "match"`},
+		"an unknown store":     {good, []string{"new", "--tenant", "acme", all, every, "--store-name", "stor"}, exitFailed, `did you mean "store"`},
+		"a negative rate":      {good, []string{"new", "--tenant", "acme", all, every, "--rate", "-1"}, exitFailed, "rate"},
+		"a burst alone":        {good, []string{"new", "--tenant", "acme", all, every, "--burst", "3"}, exitFailed, "needs a rate"},
+		"listing unseen ones":  {good, []string{"new", "--tenant", "acme", all, every, "--identifiers", "--customers=false"}, exitFailed, "takes a customer id"},
 		"a bad config":         {"stores: [a]\nlissten: b\n", []string{"new", "--tenant", "acme", all, every}, exitFailed, ":2: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -128,6 +128,10 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	if err := s.Listen(); err != nil {
 		return err
 	}
+	// Before anybody knows that there is a daemon, which a signal would end.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	printServing(out, o, pools, s)
 	if o.started != nil {
 		o.started(s.Addr(), s.AdminAddr())
@@ -143,17 +147,14 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 		// Twice as often, so that it has been taken when the interval is over.
 		watchers.Go(func() { config.Watch(watching, interval/2) })
 	}
-	watchers.Go(func() { reloadOnHangup(watching, pools, config, o.log) })
+	watchers.Go(func() { reloadOnHangup(watching, hangup, pools, config, o.log) })
 	defer watchers.Wait()
 	defer stop()
 	return s.Serve(ctx)
 }
 
 // reloadOnHangup reloads at each SIGHUP until ctx ends. config may be nil.
-func reloadOnHangup(ctx context.Context, pools *engine.Pools, config *server.ConfigWatch, log *slog.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, pools *engine.Pools, config *server.ConfigWatch, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -156,6 +156,59 @@ func TestServeWaitsForASnapshot(t *testing.T) {
 	}
 }
 
+// A client that is added, and one that is revoked, are so for a daemon that
+// runs; it looks by itself, and at SIGHUP.
+func TestServeTakesClients(t *testing.T) {
+	data, store := builtStore(t)
+	customer := firstCustomer(t, filepath.Join(data, "crm", "acme-1.csv"))
+	for name, interval := range map[string]time.Duration{"looks": 10 * time.Millisecond, "SIGHUP": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			config := filepath.Join(t.TempDir(), "matchd.yaml")
+			add := func(name string, more ...string) string {
+				args := append([]string{"client", "add", name, "--config", config, "--tenant", "acme", "--segments", "*", "--namespaces", "*"}, more...)
+				return strings.TrimSpace(succeed(t, args...))
+			}
+			first := add("first", "--store", store)
+			c, err := server.ReadConfig(config)
+			must(t, err)
+			c.Admin = "" // as startDaemon has it
+			d := startDaemon(t, daemonOptions{Config: c, path: config, watch: interval})
+			becomes(t, d.url+"/health/ready", 200)
+			// A signal that changes something has come when that has changed: one
+			// that came when the daemon is over would end the test.
+			changes := func(key string, status int) {
+				t.Helper()
+				if interval == time.Hour {
+					self, err := os.FindProcess(os.Getpid())
+					must(t, err)
+					must(t, self.Signal(syscall.SIGHUP))
+				}
+				for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+					if got, _ := fetch(t, "GET", d.url+"/v1/match?id=crm.acme:"+customer, key); got == status {
+						return
+					}
+					if time.Now().After(end) {
+						t.Fatalf("it does not become %d", status)
+					}
+				}
+			}
+			stays := func(key string) {
+				t.Helper()
+				if got, body := fetch(t, "GET", d.url+"/v1/match?id=crm.acme:"+customer, key); got != 200 {
+					t.Errorf("got %d %s", got, body)
+				}
+			}
+			second := add("second")
+			changes(second, 200)
+			stays(first)
+			succeed(t, "client", "revoke", "first", "--config", config)
+			changes(first, 401)
+			stays(second)
+			must(t, d.stop())
+		})
+	}
+}
+
 // A socket has no URL; what is printed of it is its name.
 func TestServeOnAnAdminSocket(t *testing.T) {
 	socket := "unix:" + filepath.Join(t.TempDir(), "adm.sock")
