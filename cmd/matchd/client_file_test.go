@@ -51,12 +51,16 @@ clients:
     key_sha256: KEY-one
     # also inside one
     grants: [{tenant: acme}]
+    # at the end of one
 
   # between one and two
 
   # the second
   # in two lines
-  - {name: two, key_sha256: KEY-two}
+  - name: two
+    key_sha256: KEY-two
+    # at the end of two
+  - {name: four, key_sha256: KEY-four}
 
   # before three
 
@@ -68,15 +72,15 @@ clients:
 # before listen
 listen: unix:/s # the socket
 `
-	own := map[string][]string{"one": {"the first", "inside one", "also inside one"}, "two": {"the second", "in two lines"}, "three": {"inside three"}}
+	own := map[string][]string{"one": {"the first", "inside one", "also inside one", "at the end of one"}, "two": {"the second", "in two lines", "at the end of two"}, "four": {}, "three": {"inside three"}}
 	all := []string{"our daemon", "the pool", "who may ask", "between one and two", "before three", "before listen", "the socket"}
 	config := before
-	for _, name := range []string{"one", "two", "three"} {
+	for _, name := range []string{"one", "two", "four", "three"} {
 		config = strings.Replace(config, "KEY-"+name, server.HashKey(name).String(), 1)
 	}
-	for _, order := range []string{"one two three", "three two one", "two one three"} {
+	for _, order := range []string{"one two three four", "four three two one", "two one four three"} {
 		path := writeConfig(t, config)
-		left := []string{"one", "two", "three"}
+		left := []string{"one", "two", "four", "three"}
 		for _, name := range strings.Fields(order) {
 			out := succeed(t, "client", "revoke", name, "--config", path)
 			if !strings.Contains(out, "revoked client "+name) || !strings.Contains(out, "within a second") {
@@ -101,8 +105,10 @@ listen: unix:/s # the socket
 					t.Errorf("%s, without %s: %q is not there once in\n%s", order, name, comment, text)
 				}
 			}
-			if strings.Contains(string(text), server.HashKey(name).String()) {
-				t.Errorf("the key of %s is still there", name)
+			for _, part := range append(own[name], server.HashKey(name).String()) {
+				if strings.Contains(string(text), part) {
+					t.Errorf("%s, without %s: %q is still there in\n%s", order, name, part, text)
+				}
 			}
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
@@ -122,6 +128,7 @@ func TestClientRevokeForms(t *testing.T) {
 			"clients:\n- name: b\n  key_sha256: " + b + "\nstores:\n- s\n",
 		},
 		"a dash alone": {"clients:\n  -\n    name: a\n    key_sha256: " + a + "\n  - {name: b, key_sha256: " + b + "}\nstores: [s]\n", ""},
+		"an anchor":    {"stores: [s]\nclients: &x\n  - {name: a, key_sha256: " + a + "}\n  - {name: b, key_sha256: " + b + "}\n", ""},
 		"carriage returns": {
 			"stores: [s]\r\nclients:\r\n  - name: a\r\n    key_sha256: " + a + "\r\n\r\n  - {name: b, key_sha256: " + b + "}\r\n",
 			"stores: [s]\r\nclients:\r\n\r\n  - {name: b, key_sha256: " + b + "}\r\n",
