@@ -28,7 +28,7 @@ type listed struct {
 // list is the model of [engine.Session.Identifiers].
 func (m *model) list(c engine.Client, now time.Time, tenant, customer string) listing {
 	unknown := listing{Reason: engine.Unknown, Person: -1}
-	g, _ := m.grant(c, tenant)
+	g, _ := m.grant(c, now, tenant)
 	if !g.Identifiers {
 		return unknown
 	}
@@ -39,15 +39,18 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 		return unknown
 	}
 	q := m.pool.profiles[i]
-	if reason := m.consent(q, now); reason != engine.Matched {
+	if m.withheld(c, now, q) {
+		return unknown
+	}
+	if reason := m.ruling(c, now, q); reason != engine.Matched {
 		return listing{Reason: reason, Person: -1}
 	}
 	out := listing{Reason: engine.Matched, Person: m.ids[q.id].person}
 	denied := func(id int) bool {
-		return slices.ContainsFunc(m.pool.profiles, func(o poolProfile) bool { return o.id == id && m.consent(o, now) != engine.Matched })
+		return slices.ContainsFunc(m.pool.profiles, func(o poolProfile) bool { return o.id == id && m.ruling(c, now, o) != engine.Matched })
 	}
 	for id := range m.reach(q.id, now) {
-		if m.sees(c, tenant, m.ids[id].space) && !denied(id) {
+		if m.sees(c, now, tenant, m.ids[id].space) && !denied(id) {
 			if shown, ok := m.describe(c, id, now, denied); ok {
 				out.Identifiers = append(out.Identifiers, shown)
 			}
@@ -63,7 +66,8 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 func (m *model) describe(c engine.Client, id int, now time.Time, denied func(id int) bool) (listed, bool) {
 	foreign := func(name string) bool {
 		tenant, own := strings.CutPrefix(name, "crm.")
-		return own && !slices.ContainsFunc(c.Grants, func(g engine.Grant) bool { return g.Tenant == tenant && g.Identifiers })
+		g, _ := m.grant(c, now, tenant)
+		return own && !g.Identifiers
 	}
 	out := listed{ID: m.text(id), Link: strength{snapshot.Authenticated, snapshot.Day(dayOf(m.asOf))}, Sources: []string{m.ids[id].space}}
 	some := false
@@ -177,7 +181,7 @@ func (m *model) verdicts(c engine.Client, id int, now time.Time) (out []engine.P
 		tenant := m.tenants[q.tenant]
 		v := engine.ProfileVerdict{
 			Tenant: tenant.Name, Customer: m.ids[q.id].value, Basis: tenant.LegalBasis.String(),
-			Granted: m.sees(c, tenant.Name, m.ids[id].space), Consent: string(m.consent(q, now)),
+			Granted: m.sees(c, now, tenant.Name, m.ids[id].space), Consent: string(m.ruling(c, now, q)),
 			ConsentAt: timeText(q.consent.At), ConsentExpires: timeText(q.consent.Expires),
 		}
 		if v.Consent == string(engine.Matched) {

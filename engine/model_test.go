@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,10 @@ type harness struct {
 	results map[engine.Reason]int // of single answers, to see that each occurs
 	merged  int                   // answers of several profiles
 	listed  int
+	// Of single questions: profiles whose customer ids are hidden, and answers
+	// to which a profile that is not shared, or a grant that has ended, would
+	// have added.
+	anonymous, withheld, ended int
 }
 
 // checkPower fails where the pools were too tame to show anything.
@@ -87,6 +92,9 @@ func (h *harness) checkPower(t *testing.T, atLeast int) {
 	}
 	if h.merged < atLeast || h.listed < atLeast {
 		t.Errorf("only %d answers had several profiles, and %d listings several identifiers", h.merged, h.listed)
+	}
+	if h.anonymous < atLeast || h.withheld < atLeast || h.ended < atLeast {
+		t.Errorf("only %d profiles hid their customer ids, %d answers lacked what is not shared, and %d what is granted no more", h.anonymous, h.withheld, h.ended)
 	}
 }
 
@@ -126,13 +134,24 @@ func (h *harness) compareMatch(t *testing.T, where string, s *engine.Session, m 
 		t.Fatalf("%s: %d answers to %d identifiers", where, len(h.batch.Answers), len(qs))
 	}
 	for i, q := range qs {
-		want := m.match(c, now, q).answer
-		a := &h.batch.Answers[i]
+		v := m.match(c, now, q)
+		want, a := v.answer, &h.batch.Answers[i]
 		if got := h.persons.read(t, s, &h.batch, a, c, want.Person); !reflect.DeepEqual(got, want) || a.Asked != i {
 			t.Errorf("%s: %q:\n got %+v (asked %d)\nwant %+v (asked %d)", where, q.text, got, a.Asked, want, i)
 		}
 		h.count(want)
+		h.withheld += boolInt(v.withheld > 0)
+		h.ended += boolInt(want.Reason != engine.Matched && m.match(unending(c), now, q).Reason == engine.Matched)
 	}
+}
+
+// unending is the client with grants that never end.
+func unending(c engine.Client) engine.Client {
+	c.Grants = slices.Clone(c.Grants)
+	for i := range c.Grants {
+		c.Grants[i].Until = time.Time{}
+	}
+	return c
 }
 
 func (h *harness) count(a answer) {
@@ -142,6 +161,9 @@ func (h *harness) count(a answer) {
 	h.results[a.Reason]++
 	if len(a.Profiles) > 1 {
 		h.merged++
+	}
+	for _, p := range a.Profiles {
+		h.anonymous += boolInt(p.Customer == "")
 	}
 }
 
@@ -214,79 +236,6 @@ func texts(qs []query) [][]byte {
 	out := make([][]byte, len(qs))
 	for i, q := range qs {
 		out[i] = []byte(q.text)
-	}
-	return out
-}
-
-// persons knows which person of a pool an id shown in an id space stands for.
-// It fails where one id stands for two persons, two ids of one id space for
-// one person, or an id shows in two id spaces.
-type persons struct {
-	byID map[engine.PersonID]spacePerson
-	ids  map[spacePerson]engine.PersonID
-}
-
-type spacePerson struct {
-	space  string
-	person int
-}
-
-func (p *persons) clear() {
-	*p = persons{map[engine.PersonID]spacePerson{}, map[spacePerson]engine.PersonID{}}
-}
-
-// number returns the number of the person that id stands for in the id space
-// of c, and -1 for no id. An id that is new is taken for want.
-func (p *persons) number(t testing.TB, id engine.PersonID, c engine.Client, want int) int {
-	t.Helper()
-	if id == (engine.PersonID{}) {
-		return -1
-	}
-	if p.byID == nil {
-		p.clear()
-	}
-	is, have := p.byID[id]
-	if !have {
-		is = spacePerson{spaceOf(c), want}
-		if other, ok := p.ids[is]; ok {
-			t.Errorf("person %d has two ids in space %q, %v and %v", want, is.space, other, id)
-		}
-		p.byID[id], p.ids[is] = is, id
-	}
-	if is.space != spaceOf(c) {
-		t.Errorf("person id %v shows in id spaces %q and %q", id, is.space, spaceOf(c))
-	}
-	return is.person
-}
-
-// spaceOf is the id space of a client.
-func spaceOf(c engine.Client) string {
-	switch {
-	case c.IDSpace != "":
-		return c.IDSpace
-	case len(c.Grants) == 1:
-		return c.Grants[0].Tenant
-	}
-	return "client " + c.Name
-}
-
-// read turns an engine's answer into one that can be compared.
-func (p *persons) read(t testing.TB, s *engine.Session, b *engine.Batch, a *engine.Answer, c engine.Client, want int) answer {
-	t.Helper()
-	out := answer{Reason: a.Reason, Person: p.number(t, s.Person(a), c, want)}
-	if a.Matched() != (a.Reason == engine.Matched) {
-		t.Errorf("Matched is %t for %s", a.Matched(), a.Reason)
-	}
-	for i := range b.Profiles(a) {
-		q := &b.Profiles(a)[i]
-		var codes []string
-		for _, n := range b.Segments(q) {
-			codes = append(codes, s.Segment(n))
-		}
-		out.Profiles = append(out.Profiles, profile{
-			Tenant: s.Tenant(q.Tenant).Name, Customer: string(b.Customer(q)), Kind: q.Kind,
-			Segments: strings.Join(codes, "|"), Path: strength{q.Strength.Method, q.Strength.Seen}, Expires: q.Expires,
-		})
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine"
-	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -107,46 +106,6 @@ func (m *model) reach(from int, now time.Time) map[int]strength {
 	return best
 }
 
-// consent is the rule of DESIGN.md in as many words.
-func (m *model) consent(q poolProfile, now time.Time) engine.Reason {
-	c, at := q.consent, now.Unix()
-	needed := m.tenants[q.tenant].LegalBasis == snapshot.Consent
-	switch {
-	case needed && c.At == 0:
-		return engine.NoConsent
-	case needed && at < c.At:
-		return engine.NoConsent
-	case c.At != 0 && c.Purposes&snapshot.Use == 0:
-		return engine.NoConsent
-	case c.Expires != 0 && at >= c.Expires:
-		return engine.ConsentExpired
-	}
-	return engine.Matched
-}
-
-// grant returns the client's grant for a tenant.
-func (m *model) grant(c engine.Client, tenant string) (engine.Grant, bool) {
-	i := slices.IndexFunc(c.Grants, func(g engine.Grant) bool { return g.Tenant == tenant })
-	if i < 0 {
-		return engine.Grant{}, false
-	}
-	return c.Grants[i], true
-}
-
-// sees reports whether the grant for a tenant covers a namespace.
-func (m *model) sees(c engine.Client, tenant, space string) bool {
-	if !slices.ContainsFunc(m.spaces, func(n index.Namespace) bool { return n.Name == space }) {
-		return false
-	}
-	if owner, ok := strings.CutPrefix(space, "crm."); ok {
-		if _, granted := m.grant(c, owner); !granted {
-			return false
-		}
-	}
-	g, ok := m.grant(c, tenant)
-	return ok && (slices.Contains(g.Namespaces, engine.All) || slices.Contains(g.Namespaces, space))
-}
-
 // answer is an answer as a caller sees it. Person is the number in the pool,
 // or -1.
 type answer struct {
@@ -170,6 +129,7 @@ type verdict struct {
 	person   int
 	best     strength
 	ordinals []int // of the profiles, among those of the person
+	withheld int   // profiles that would have been there, had they been shared
 }
 
 // query is a text that is asked for.
@@ -182,8 +142,8 @@ type query struct {
 func none(reason engine.Reason) verdict { return verdict{answer: answer{Reason: reason, Person: -1}} }
 
 func (m *model) match(c engine.Client, now time.Time, q query) verdict {
-	granted := func(tenant int) bool { return m.sees(c, m.tenants[tenant].Name, q.space) }
-	if q.space == "" || !slices.ContainsFunc(m.tenants, func(t snapshot.Tenant) bool { return m.sees(c, t.Name, q.space) }) {
+	granted := func(tenant int) bool { return m.sees(c, now, m.tenants[tenant].Name, q.space) }
+	if q.space == "" || !slices.ContainsFunc(m.tenants, func(t snapshot.Tenant) bool { return m.sees(c, now, t.Name, q.space) }) {
 		return none(engine.Invalid)
 	}
 	v := none(engine.Unknown)
@@ -197,15 +157,19 @@ func (m *model) match(c engine.Client, now time.Time, q query) verdict {
 		if !ok || !granted(p.tenant) {
 			continue
 		}
+		if m.withheld(c, now, p) {
+			v.withheld++
+			continue
+		}
 		if !v.known || path.beats(v.best) {
 			v.best = path
 		}
 		v.known, v.person = true, m.ids[q.id].person
-		reason := m.consent(p, now)
+		reason := m.ruling(c, now, p)
 		v.Reason = says(v.Reason, reason)
 		if reason == engine.Matched {
 			v.Person = v.person
-			v.Profiles = append(v.Profiles, m.shown(c, p, path))
+			v.Profiles = append(v.Profiles, m.shown(c, now, p, path))
 			v.ordinals = append(v.ordinals, ordinal)
 		}
 	}
@@ -222,16 +186,20 @@ func says(a, b engine.Reason) engine.Reason {
 	return a
 }
 
-func (m *model) shown(c engine.Client, p poolProfile, path strength) profile {
-	g, _ := m.grant(c, m.tenants[p.tenant].Name)
+func (m *model) shown(c engine.Client, now time.Time, p poolProfile, path strength) profile {
+	g, _ := m.grant(c, now, m.tenants[p.tenant].Name)
 	var codes []string
 	for _, s := range p.segments {
 		if code := m.segments[s].Code; slices.Contains(g.Segments, engine.All) || slices.Contains(g.Segments, code) {
 			codes = append(codes, code)
 		}
 	}
+	customer := ""
+	if g.Customers {
+		customer = m.ids[p.id].value
+	}
 	return profile{
-		Tenant: m.tenants[p.tenant].Name, Customer: m.ids[p.id].value, Kind: p.kind,
+		Tenant: m.tenants[p.tenant].Name, Customer: customer, Kind: p.kind,
 		Segments: strings.Join(codes, "|"), Path: path, Expires: p.consent.Expires,
 	}
 }

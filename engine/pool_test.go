@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -258,53 +257,4 @@ func textsOf(n index.Namespace, value string) []string {
 		return []string{n.Name + ":" + digits, n.Name + ":" + strings.ToUpper(digits)}
 	}
 	return []string{n.Name + ":" + value}
-}
-
-// randomClients makes clients with all sorts of grants, for things that are
-// there and things that are not.
-func (p *pool) randomClients(r *rand.Rand) []engine.Client {
-	clients := []engine.Client{{Name: "nothing"}, everything(p)}
-	for i := range 3 {
-		c := engine.Client{Name: fmt.Sprintf("c%d", i), IDSpace: pick(r, "", "", "shared", tenantNames[0])}
-		for _, tenant := range append(slices.Clone(tenantNames), "nobody") {
-			if r.IntN(2) == 0 {
-				c.Grants = append(c.Grants, p.randomGrant(r, tenant))
-			}
-		}
-		clients = append(clients, c)
-	}
-	return clients
-}
-
-// everything is a client that may see all of a pool.
-func everything(p *pool) engine.Client {
-	c := engine.Client{Name: "everything"}
-	for _, t := range p.tenants {
-		c.Grants = append(c.Grants, engine.Grant{
-			Tenant: t.Name, Segments: []string{engine.All}, Namespaces: []string{engine.All},
-			Customers: true, Identifiers: true, Purposes: snapshot.Use,
-		})
-	}
-	return c
-}
-
-func (p *pool) randomGrant(r *rand.Rand, tenant string) engine.Grant {
-	g := engine.Grant{Tenant: tenant, Customers: true, Identifiers: r.IntN(2) == 0, Purposes: snapshot.Use}
-	for _, code := range append(slices.Clone(segmentCodes), "no-such") {
-		if r.IntN(2) == 0 {
-			g.Segments = append(g.Segments, code)
-		}
-	}
-	for _, n := range append(slices.Clone(p.spaces), index.Namespace{Name: "no.such"}) {
-		if r.IntN(2) == 0 {
-			g.Namespaces = append(g.Namespaces, n.Name)
-		}
-	}
-	if r.IntN(3) == 0 {
-		g.Segments = []string{engine.All}
-	}
-	if r.IntN(2) == 0 {
-		g.Namespaces = []string{engine.All}
-	}
-	return g
 }
