@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/snapshot"
@@ -30,7 +31,7 @@ func TestNoLeak(t *testing.T) {
 		p.untie()
 		l.publish(t, 0, p, seed)
 		for _, c := range p.randomClients(r)[2:] {
-			now := pick(r, p.clocks...)
+			now := pick(r, append(moments(c), p.clocks...)...)
 			w := newWorld(p, c, now, r)
 			if w.blind() && r.IntN(10) > 0 {
 				continue // every answer is invalid
@@ -62,6 +63,16 @@ func TestNoLeak(t *testing.T) {
 	if l.listings < pools {
 		t.Errorf("only %d listings had several identifiers", l.listings)
 	}
+}
+
+// moments are those about which grants end.
+func moments(c engine.Client) (out []time.Time) {
+	for _, g := range c.Grants {
+		if !g.Until.IsZero() {
+			out = append(out, g.Until, g.Until.Add(-time.Second))
+		}
+	}
+	return out
 }
 
 // untie gives links of one strength one source, so that there is never a choice
