@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matchd/matchd/engine"
@@ -30,5 +31,21 @@ func TestWithheldCustomersLeadNowhere(t *testing.T) {
 		if got := told(t, s, text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestCustomersWithoutAProfileAreNotShared: a customer id that only a link
+// names has agreed to nothing.
+func TestCustomersWithoutAProfileAreNotShared(t *testing.T) {
+	p, c := shares()
+	p.profiles = append(p.profiles[:1], p.profiles[2:]...) // B-1's
+	e, _, _ := open(t, p, c)
+	s := begin(t, e, "c")
+	defer s.End()
+	if got := idsOf(must(s.Identifiers("acme", "ann"))(t)); strings.Contains(strings.Join(got, " "), "crm.bolt") {
+		t.Errorf("ann is listed as %q", got)
+	}
+	if got := told(t, s, "crm.bolt:B-1"); got != "unknown" {
+		t.Errorf("asked by: %s", got)
 	}
 }
