@@ -49,3 +49,26 @@ func TestCustomersWithoutAProfileAreNotShared(t *testing.T) {
 		t.Errorf("asked by: %s", got)
 	}
 }
+
+// TestListingsStopAtHiddenCustomers: what only a customer leads to whom the
+// client may not know of is not listed, however many links lie behind.
+func TestListingsStopAtHiddenCustomers(t *testing.T) {
+	p, c := shares()
+	day := snapshot.Day(dayOf(storyTime))
+	email := len(p.ids)
+	p.ids = append(p.ids, poolID{"email_sha256", strings.Repeat("\x01\x23", 16), 0}, poolID{"cookie.b", "the other's", 0})
+	p.links = append(
+		p.links,
+		poolLink{1, email, snapshot.Authenticated, 4, day, day}, // by bolt's file
+		poolLink{email, email + 1, snapshot.Observed, 0, day, day},
+	)
+	for name, grants := range map[string][]engine.Grant{"bolt shares": c.Grants, "bolt grants nothing": c.Grants[:1]} {
+		c.Grants = grants
+		e, _, _ := open(t, p, c)
+		s := begin(t, e, "c")
+		if got := idsOf(must(s.Identifiers("acme", "ann"))(t)); strings.Contains(strings.Join(got, " "), "email_sha256") {
+			t.Errorf("%s: ann is listed as %q", name, got)
+		}
+		s.End()
+	}
+}
