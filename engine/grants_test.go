@@ -204,6 +204,7 @@ func sameAnswers(t *testing.T, where string, s *engine.Session, text, twin, othe
 // and than the internal one.
 func TestPersonIDs(t *testing.T) {
 	p := story()
+	p.profiles[0].consent.Purposes |= snapshot.Share
 	clients := []engine.Client{
 		{Name: "acme's", Grants: []engine.Grant{grant("acme")}},
 		{Name: "acme's other", Grants: []engine.Grant{grant("acme")}},
@@ -212,6 +213,8 @@ func TestPersonIDs(t *testing.T) {
 		{Name: "both too", Grants: []engine.Grant{grant("acme"), grant("bolt")}},
 		{Name: "in bolt's", IDSpace: "bolt", Grants: []engine.Grant{grant("acme")}},
 		{Name: "own", IDSpace: "own", Grants: []engine.Grant{grant("acme")}},
+		{Name: "acme's with bolt", Tenant: "acme", Grants: []engine.Grant{grant("acme"), grant("bolt")}},
+		{Name: "another brand's", Tenant: "cora", Grants: []engine.Grant{grant("acme")}},
 	}
 	e, store, at := open(t, p, clients...)
 	id := func(e *engine.Engine, client int, text string) engine.PersonID {
@@ -233,7 +236,7 @@ func TestPersonIDs(t *testing.T) {
 	}
 	const ann = "cookie.a:ann's"
 	ids := map[engine.PersonID]string{}
-	for i, same := range []int{0, 0, 2, 3, 4, 2, 6} {
+	for i, same := range []int{0, 0, 2, 3, 4, 2, 6, 0, 8} {
 		got := id(e, i, ann)
 		if want := id(e, same, ann); got != want {
 			t.Errorf("%s sees %v, and %s %v", clients[i].Name, got, clients[same].Name, want)
@@ -278,6 +281,7 @@ func TestClientValidation(t *testing.T) {
 		{"slash in the id space", func(c *engine.Client) { c.IDSpace = "client/c" }},
 		{"no tenant", func(c *engine.Client) { c.Grants[0].Tenant = "" }},
 		{"all tenants", func(c *engine.Client) { c.Grants[0].Tenant = engine.All }},
+		{"listing without customer ids", func(c *engine.Client) { c.Grants[0].Customers, c.Grants[0].Identifiers = false, true }},
 		{"a tenant twice", func(c *engine.Client) { c.Grants[0].Tenant = "bolt" }},
 	} {
 		bad := good
