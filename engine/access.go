@@ -30,6 +30,7 @@ type access struct {
 
 	tenants []tenantAccess // by number of the tenant
 	asks    []bitset       // tenants that may be asked for, by namespace
+	shares  []int          // tenant that shares the customer ids of a namespace, or nobody
 	persons index.Hasher   // makes the person ids of the client's id space
 	policy  privacy.Policy
 	bids    *BidRequests
@@ -45,6 +46,9 @@ type access struct {
 	foreignSpaces  bitset
 	foreignSources bitset
 }
+
+// nobody is the number of no tenant.
+const nobody = -1
 
 type tenantAccess struct {
 	granted     bool
@@ -102,6 +106,7 @@ func (c Client) compileNow(s *snapshot.Snapshot, persons index.Hasher) *access {
 	a := &access{
 		tenants: make([]tenantAccess, len(s.Tenants)),
 		asks:    make([]bitset, s.Namespaces.Len()),
+		shares:  slices.Repeat([]int{nobody}, s.Namespaces.Len()),
 		persons: persons,
 		policy:  c.Privacy,
 		bids:    &c.BidRequests,
@@ -145,6 +150,9 @@ func (c Client) grant(a *access, s *snapshot.Snapshot, i int, g Grant) {
 		if int(seg.Tenant) == i && slices.Contains(g.Segments, seg.Code) {
 			t.segments.add(id)
 		}
+	}
+	if id, ok := s.Namespaces.ByName(index.CRMPrefix + g.Tenant); ok && t.shared {
+		a.shares[id] = i
 	}
 	for id, n := range s.Namespaces.All() {
 		if !c.foreign(n.Name, false) && (slices.Contains(g.Namespaces, n.Name) || slices.Contains(g.Namespaces, All) && !c.unseen(n.Name)) {

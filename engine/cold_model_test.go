@@ -47,9 +47,10 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 	}
 	out := listing{Reason: engine.Matched, Person: m.ids[q.id].person}
 	denied := func(id int) bool {
-		return slices.ContainsFunc(m.pool.profiles, func(o poolProfile) bool { return o.id == id && m.ruling(c, now, o) != engine.Matched })
+		return !m.vouched(c, now, id) ||
+			slices.ContainsFunc(m.pool.profiles, func(o poolProfile) bool { return o.id == id && m.ruling(c, now, o) != engine.Matched })
 	}
-	for id := range m.reach(q.id, now) {
+	for id := range m.told(c, q.id, now, denied) {
 		if m.sees(c, now, tenant, m.ids[id].space) && !denied(id) {
 			if shown, ok := m.describe(c, id, now, denied); ok {
 				out.Identifiers = append(out.Identifiers, shown)
@@ -60,20 +61,43 @@ func (m *model) list(c engine.Client, now time.Time, tenant, customer string) li
 	return out
 }
 
-// describe is the strongest fresh link of an identifier that the client may
-// know of. A customer id may be without; then its tenant says that it is there.
-// Anything else that only tenants without a grant know is not shown.
-func (m *model) describe(c engine.Client, id int, now time.Time, denied func(id int) bool) (listed, bool) {
-	foreign := func(name string) bool {
-		tenant, own := strings.CutPrefix(name, "crm.")
-		g, _ := m.grant(c, now, tenant)
-		return own && !g.Identifiers
+// foreign reports whether a name, of a namespace of customer ids or of a
+// tenant's own source, is that of a tenant whose identifiers c may not list.
+func (m *model) foreign(c engine.Client, now time.Time, name string) bool {
+	tenant, own := strings.CutPrefix(name, "crm.")
+	g, _ := m.grant(c, now, tenant)
+	return own && !g.Identifiers
+}
+
+// tells reports whether a link is fresh and one that the client may know of.
+func (m *model) tells(c engine.Client, l poolLink, now time.Time, denied func(id int) bool) bool {
+	return m.fresh(l, now) && !denied(l.a) && !denied(l.b) &&
+		!m.foreign(c, now, m.sources[l.source].Name) && !m.foreign(c, now, m.ids[l.a].space) && !m.foreign(c, now, m.ids[l.b].space)
+}
+
+// told are the identifiers that links lead to from one, of which the client may
+// know.
+func (m *model) told(c engine.Client, from int, now time.Time, denied func(id int) bool) map[int]bool {
+	out := map[int]bool{from: true}
+	for grown := true; grown; {
+		grown = false
+		for _, l := range m.links[m.ids[from].person] {
+			if out[l.a] != out[l.b] && m.tells(c, l, now, denied) {
+				out[l.a], out[l.b], grown = true, true, true
+			}
+		}
 	}
+	return out
+}
+
+// describe is the strongest fresh link of an identifier that the client may
+// know of. The customer asked for may be without; then its tenant says that it
+// is there.
+func (m *model) describe(c engine.Client, id int, now time.Time, denied func(id int) bool) (listed, bool) {
 	out := listed{ID: m.text(id), Link: strength{snapshot.Authenticated, snapshot.Day(dayOf(m.asOf))}, Sources: []string{m.ids[id].space}}
 	some := false
 	for _, l := range m.links[m.ids[id].person] {
-		if l.a != id && l.b != id || !m.fresh(l, now) ||
-			foreign(m.sources[l.source].Name) || foreign(m.ids[l.a].space) || foreign(m.ids[l.b].space) || denied(l.a) || denied(l.b) {
+		if l.a != id && l.b != id || !m.tells(c, l, now, denied) {
 			continue
 		}
 		link := strength{l.method, l.last}
@@ -84,7 +108,7 @@ func (m *model) describe(c engine.Client, id int, now time.Time, denied func(id 
 			out.Sources = append(out.Sources, m.sources[l.source].Name)
 		}
 	}
-	return out, !foreign(m.ids[id].space) && (some || strings.HasPrefix(m.ids[id].space, "crm."))
+	return out, !m.foreign(c, now, m.ids[id].space) && (some || strings.HasPrefix(m.ids[id].space, "crm."))
 }
 
 func (h *harness) compareListings(t *testing.T, where string, s *engine.Session, m *model, c engine.Client, now time.Time) {

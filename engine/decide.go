@@ -10,21 +10,27 @@ import (
 
 // decide makes a, which knows nothing yet, the answer to an identifier that is
 // identifier at of the current record: the profiles of tenants that the client
-// may see, that a path of fresh links leads to, and whose consent holds.
-func (s *Session) decide(b *Batch, a *Answer, tenants bitset, at int) {
+// may see, that a path of fresh links leads to, and whose consent holds. Where
+// the identifier is a customer id that a tenant shares, sharer, that customer
+// has to be one whom it shares: nobody else leads anywhere.
+func (s *Session) decide(b *Batch, a *Answer, tenants bitset, sharer, at int) {
+	if sharer != nobody && !s.vouches(b, sharer, at) {
+		*a = Answer{Reason: Unknown} // in nothing different from an absent one
+		return
+	}
 	before, r, p := b.mark(), &b.current, &b.profile
 	b.paths.reset(r, s.gen, s.oldest)
 	profiles := r.Profiles()
 	for ordinal := 0; profiles.Next(p); ordinal++ {
-		b.paths.work++
 		if !tenants.has(int(p.Tenant)) {
 			continue
 		}
 		t := &s.access.tenants[p.Tenant]
-		reason := privacy.Consent(p.Consent, s.gen.Tenants[p.Tenant].LegalBasis, t.purposes, s.now)
+		reason := s.consent(p)
 		if reason != privacy.Allowed && t.shared {
 			continue // who is not shared is not known to be there
 		}
+		b.paths.work++ // of what is seen alone: a refusal must not tell of the rest
 		path, ok := b.paths.strongest(at, int(p.Node))
 		if !ok {
 			continue
@@ -47,6 +53,18 @@ func (s *Session) decide(b *Batch, a *Answer, tenants bitset, at int) {
 	} else if !a.known {
 		*a = Answer{Reason: Unknown} // in nothing different from an absent one
 	}
+}
+
+// vouches reports whether identifier at of the current record is a customer
+// whom a tenant shares.
+func (s *Session) vouches(b *Batch, sharer, at int) bool {
+	profiles := b.current.Profiles()
+	for profiles.Next(&b.profile) {
+		if p := &b.profile; int(p.Tenant) == sharer && int(p.Node) == at && s.consent(p) == privacy.Allowed {
+			return true
+		}
+	}
+	return false
 }
 
 // deny notes why a profile does not answer, unless another one does. Of two

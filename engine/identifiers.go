@@ -32,12 +32,12 @@ type Listing struct {
 
 // Identifiers lists the identifiers of the person that a tenant's customer is.
 // The client needs a grant of its own for it; without one, and for a customer
-// that is not there, the reason is Unknown. Only identifiers that a path of
-// fresh links joins to the customer are listed, and those of the namespaces
-// granted for the tenant; the customer's consent must hold. Left out are
-// customers whose own profile has no consent, with what only they link, and
-// what only the files of tenants know whose identifiers the client may not
-// list: their sources are not named.
+// that is not there, the reason is Unknown. Only identifiers of the namespaces
+// granted for the tenant are listed that a path joins to the customer, of fresh
+// links that the client may know of; the customer's consent must hold. It may
+// not know of links to customers whose own profile has no consent, or who are
+// not shared, nor of links that only the files of tenants have whose identifiers
+// it may not list: their sources are not named.
 func (s *Session) Identifiers(tenant, customer string) (out Listing, err error) {
 	out.Reason = Unknown
 	err = snapshot.Guard(func() (err error) {
@@ -87,12 +87,11 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	var paths pathFinder
 	paths.reset(&f.record, s.gen, s.oldest)
 	links := s.strongestLinks(cold, &paths, hidden)
+	near := s.connected(cold, &paths, hidden)
 	for i, id := range cold.Identifiers {
 		ns := int(id.Namespace)
-		if !s.access.tenants[ti].sees.has(ns) || s.access.foreignSpaces.has(ns) || hidden[uint32(i)] || s.suppressed(id.Namespace) {
-			continue
-		}
-		if _, ok := paths.strongest(f.at, i); !ok {
+		if near.find(i) != near.find(f.at) || hidden[uint32(i)] ||
+			!s.access.tenants[ti].sees.has(ns) || s.access.foreignSpaces.has(ns) || s.suppressed(id.Namespace) {
 			continue
 		}
 		if id, ok := s.describe(cold, &paths, i, links[i]); ok {
@@ -112,7 +111,7 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 func (s *Session) strongestLinks(cold *snapshot.ColdPerson, paths *pathFinder, hidden map[uint32]bool) []int {
 	best := slices.Repeat([]int{-1}, len(cold.Identifiers))
 	for at, k := range cold.Links {
-		if paths.aged(int(k.A), int(k.B), k.Last) || hidden[k.A] || hidden[k.B] || s.foreign(cold, k) {
+		if !s.tells(cold, paths, hidden, k) {
 			continue
 		}
 		link := snapshot.Strength{Method: k.Method, Seen: k.Last}
@@ -123,6 +122,37 @@ func (s *Session) strongestLinks(cold *snapshot.ColdPerson, paths *pathFinder, h
 		}
 	}
 	return best
+}
+
+// tells reports whether a link is fresh and the client may know of it.
+func (s *Session) tells(cold *snapshot.ColdPerson, paths *pathFinder, hidden map[uint32]bool, k snapshot.Link) bool {
+	return !paths.aged(int(k.A), int(k.B), k.Last) && !hidden[k.A] && !hidden[k.B] && !s.foreign(cold, k)
+}
+
+// connected joins the identifiers that links connect of which the client may
+// know.
+func (s *Session) connected(cold *snapshot.ColdPerson, paths *pathFinder, hidden map[uint32]bool) groups {
+	g := make(groups, len(cold.Identifiers))
+	for i := range g {
+		g[i] = i
+	}
+	for _, k := range cold.Links {
+		if s.tells(cold, paths, hidden, k) {
+			g[g.find(int(k.A))] = g.find(int(k.B))
+		}
+	}
+	return g
+}
+
+// groups is a union-find structure: each place has its parent.
+type groups []int
+
+func (g groups) find(i int) int {
+	for g[i] != i {
+		g[i] = g[g[i]]
+		i = g[i]
+	}
+	return i
 }
 
 // describe names identifier i and its strongest link, or -1. A customer id may
@@ -214,14 +244,27 @@ func (s *Session) consent(p *snapshot.Profile) privacy.Reason {
 }
 
 // denied returns the places of the customer ids in the record whose profiles
-// have no consent.
+// have no consent; where their tenant shares them, also of those that have no
+// profile, since nobody has agreed.
 func (s *Session) denied(f *found) (map[uint32]bool, error) {
 	out := map[uint32]bool{}
+	for i := range f.record.Len() {
+		ns := int(f.record.Node(i).Namespace)
+		if ns >= len(s.access.shares) {
+			return nil, snapshot.ErrCorrupt
+		}
+		if s.access.shares[ns] != nobody {
+			out[uint32(i)] = true
+		}
+	}
 	var p snapshot.Profile
 	ps := f.record.Profiles()
 	for ps.Next(&p) {
-		if s.consent(&p) != privacy.Allowed {
+		switch {
+		case s.consent(&p) != privacy.Allowed:
 			out[p.Node] = true
+		case s.access.tenants[p.Tenant].shared:
+			delete(out, p.Node)
 		}
 	}
 	if ps.Err() != nil {

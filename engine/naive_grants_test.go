@@ -92,6 +92,17 @@ func (m *model) withheld(c engine.Client, now time.Time, q poolProfile) bool {
 	return ok && share && m.ruling(c, now, q) != engine.Matched
 }
 
+// vouched reports whether an identifier may lead anywhere: a customer id that its
+// tenant shares does so only for a customer whom it shares.
+func (m *model) vouched(c engine.Client, now time.Time, id int) bool {
+	owner, own := strings.CutPrefix(m.ids[id].space, "crm.")
+	g, ok := m.grant(c, now, owner)
+	if _, share := needs(c, g); !own || !ok || !share {
+		return true
+	}
+	return slices.ContainsFunc(m.pool.profiles, func(q poolProfile) bool { return q.id == id && !m.withheld(c, now, q) })
+}
+
 // consent decides on the tenant's own use.
 func (m *model) consent(q poolProfile, now time.Time) engine.Reason {
 	return m.covers(q, true, false, now)

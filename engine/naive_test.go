@@ -150,6 +150,9 @@ func (m *model) match(c engine.Client, now time.Time, q query) verdict {
 	if q.id < 0 {
 		return v
 	}
+	if !m.vouched(c, now, q.id) {
+		return v
+	}
 	paths := m.reach(q.id, now)
 	for ordinal, i := range m.profiles[m.ids[q.id].person] {
 		p := m.pool.profiles[i]

@@ -101,8 +101,6 @@ func (w *world) addCustomerOf(tenant, onto int) bool {
 			w.join(second)
 		}
 	}
-	// Asked by, it leads to those whom it hangs onto.
-	w.unasked[w.text(id)] = held
 	return true
 }
 

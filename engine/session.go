@@ -266,7 +266,7 @@ func (s *Session) answer(b *Batch, t *slot) {
 		b.records++
 		if at := r.Find(t.hash); at >= 0 {
 			b.Answers = append(b.Answers, Answer{Reason: Unknown, person: r.ID, from: len(b.profiles), to: len(b.profiles)})
-			s.decide(b, &b.Answers[len(b.Answers)-1], s.access.asks[t.namespace], at)
+			s.decide(b, &b.Answers[len(b.Answers)-1], s.access.asks[t.namespace], s.access.shares[t.namespace], at)
 			return
 		}
 	}
@@ -292,7 +292,7 @@ func (s *Session) decoy(b *Batch, t *slot) {
 	}
 	b.records++
 	a := Answer{from: len(b.profiles)}
-	s.decide(b, &a, nil, max(b.current.Find(t.hash), 0))
+	s.decide(b, &a, nil, nobody, max(b.current.Find(t.hash), 0))
 }
 
 // Namespace returns a namespace by its number.
