@@ -61,7 +61,10 @@ func (k *keyring) engineClients() (out []engine.Client) {
 // now. So what it does must do no harm twice.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, q *request) *problem {
 	for {
-		p := q.caller.may(q.route)
+		p := q.admit(ctx)
+		if p == nil {
+			p = q.caller.may(q.route)
+		}
 		if p == nil {
 			p = s.serveV1(ctx, q)
 		}
@@ -71,6 +74,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, q *request) *problem {
 		}
 		<-*changed
 		if q.caller = s.keys.Load().again(q.caller); q.caller == nil || !q.caller.certified(ctx) {
+			q.origin = ""
 			return problemKey
 		}
 	}

@@ -23,13 +23,14 @@ const (
 	routeSegments
 	routeIdentifiers
 	routeEnrich
+	routePreflight // whether a page may ask for segments
 	routeHealth
 	routeOther   // no such path or method
 	routeRefused // no request: a connection too many, or bytes that are not HTTP
 	routeIDs
 )
 
-var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "health", "other", "refused"}
+var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "preflight", "health", "other", "refused"}
 
 // route is what serves a path; routeOther where a method is not allowed.
 type route struct{ get, post routeID }
@@ -117,6 +118,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	}
 	var p *problem
 	if *id, p = r.method(&ctx.Request.Header); p != nil {
+		if r == &segmentsRoute && ctx.Request.Header.IsOptions() {
+			return s.preflight(ctx, id, p)
+		}
 		return p
 	}
 	if *id == routeHealth {
@@ -134,7 +138,11 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 	if h.gpcConflict {
 		q.signals.Malformed(privacy.GPC)
 	}
-	if p := s.lookup(ctx, q); p != nil {
+	p = s.lookup(ctx, q)
+	if q.origin != "" {
+		share(ctx, q.origin)
+	}
+	if p != nil {
 		q.release()
 		return p
 	}

@@ -13,14 +13,16 @@ import (
 type request struct {
 	caller  *caller
 	route   routeID
-	encoded bool // the body
+	encoded bool   // the body
+	origin  string // whose pages may read the answer; empty is none
 
 	ids     [][]byte // asked, in order
 	query   []byte   // what of the query string had to be decoded
-	text    []byte   // what of a body's ids had to be decoded
+	text    []byte   // what of a body's ids had to be decoded, or a cookie's id
 	out     []byte   // the answer
 	signals privacy.Signals
 	view    engine.View
+	nobody  engine.Answer
 	shown   []shownSegment
 }
 
@@ -38,7 +40,7 @@ func (q *request) release() {
 	q.ids = q.ids[:0]
 	clear(q.shown)
 	q.shown = q.shown[:0]
-	q.caller = nil
+	q.caller, q.origin = nil, ""
 	q.out = q.out[:0]
 	q.signals.Reset()
 	q.trim()

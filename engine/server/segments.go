@@ -27,7 +27,11 @@ func (s *Server) segments(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if p != nil {
 		return p
 	}
-	if len(q.ids) == 0 {
+	if b := q.caller.client.Browser; b != nil {
+		if p := q.identify(ctx, b); p != nil {
+			return p
+		}
+	} else if len(q.ids) == 0 {
 		return problemNoID
 	}
 	if asked.hasExperiment != asked.hasBuckets {
@@ -37,11 +41,11 @@ func (s *Server) segments(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return p
 	}
 	defer q.view.End()
-	if err := q.view.Resolve(q.ids); err != nil {
-		return problemTooLarge // engine.ErrTooLarge, and no other
+	part, a, p := s.resolve(q)
+	if p != nil {
+		return p
 	}
-	part := q.view.Decided()
-	a, bucket := part.Resolved(), 0
+	bucket := 0
 	if asked.hasExperiment {
 		// Asked for where nobody matched, too: a wrong experiment is an error
 		// for every visitor.
