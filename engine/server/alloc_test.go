@@ -10,15 +10,21 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// requestCtx is a request as the server's loop would hand it over.
+// requestCtx is a request with a key and a body.
 func requestCtx(tb testing.TB, method, target, key, body string) *fasthttp.RequestCtx {
 	tb.Helper()
-	here, there := net.Pipe()
-	tb.Cleanup(func() { _ = here.Close(); _ = there.Close() })
 	if key != "" {
 		key = "Authorization: Bearer " + key + "\r\n"
 	}
 	text := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bidder/1.0\r\n%sContent-Length: %d\r\n\r\n%s", method, target, key, len(body), body)
+	return ctxOf(tb, text)
+}
+
+// ctxOf is a request of these bytes as the server's loop would hand it over.
+func ctxOf(tb testing.TB, text string) *fasthttp.RequestCtx {
+	tb.Helper()
+	here, there := net.Pipe()
+	tb.Cleanup(func() { _ = here.Close(); _ = there.Close() })
 	ctx := new(fasthttp.RequestCtx)
 	ctx.Init2(here, discard{}, false)
 	must(tb, ctx.Request.Read(bufio.NewReaderSize(strings.NewReader(text), len(text))))

@@ -67,16 +67,19 @@ func (r *route) method(h *fasthttp.RequestHeader) (routeID, *problem) {
 	case r.post != routeOther && h.IsPost():
 		return r.post, nil
 	}
-	var allow string
 	switch {
 	case r.post == routeOther:
-		allow = "GET, HEAD"
+		return routeOther, problemGet
 	case r.get == routeOther:
-		allow = "POST"
-	default:
-		allow = "GET, HEAD, POST"
+		return routeOther, problemPost
 	}
-	return routeOther, &problem{status: 405, detail: "this path takes " + allow, header: [2]string{fasthttp.HeaderAllow, allow}}
+	return routeOther, problemGetPost
+}
+
+var problemGet, problemPost, problemGetPost = takes("GET, HEAD"), takes("POST"), takes("GET, HEAD, POST")
+
+func takes(methods string) *problem {
+	return &problem{status: 405, detail: "this path takes " + methods, header: [2]string{fasthttp.HeaderAllow, methods}}
 }
 
 // handle serves one request of the public listener.
