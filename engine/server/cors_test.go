@@ -1,116 +1,11 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
 )
-
-const shop = "https://shop.example"
-
-// pageClient is a client of acme's whose key, "key-" and its name, stands in
-// pages of the origins.
-func pageClient(name string, origins ...string) Client {
-	c := client(name, grant("acme", false))
-	c.Grants[0].Namespaces = []string{"cookie.site"}
-	c.Browser = &Browser{Origins: origins, Cookie: "visitor", Namespace: "cookie.site"}
-	return c
-}
-
-// pageServer has the test clients, and "page" with two origins.
-func pageServer(t *testing.T, more ...Client) *running {
-	t.Helper()
-	clients := append(testClients(), pageClient("page", shop, "http://localhost:3000"))
-	return start(t, Options{Clients: append(clients, more...)})
-}
-
-// send sends a request with the key of a client and more header lines, each
-// ending in CRLF.
-func (r *running) send(t *testing.T, method, target, client, lines string) reply {
-	t.Helper()
-	if client != "" {
-		lines += "Authorization: Bearer key-" + client + "\r\n"
-	}
-	got := r.raw(t, method+" "+target+" HTTP/1.1\r\nHost: match.shop.example\r\nConnection: close\r\n"+lines+"\r\n")
-	if len(got) != 1 {
-		t.Fatalf("%s %s: %d answers", method, target, len(got))
-	}
-	return got[0]
-}
-
-// shared lists what an answer says to a browser about pages, sorted.
-func shared(got reply) string {
-	var out []string
-	for name, values := range got.header {
-		if strings.HasPrefix(name, "Access-Control-") || name == "Vary" {
-			out = append(out, fmt.Sprintf("%s=%s", strings.TrimPrefix(name, "Access-Control-"), strings.Join(values, "|")))
-		}
-	}
-	slices.Sort(out)
-	return strings.Join(out, " ")
-}
-
-// readable is what shared lists where pages of an origin may read the answer.
-func readable(origin string) string {
-	return "Allow-Credentials=true Allow-Origin=" + origin + " Expose-Headers=Retry-After Vary=Origin"
-}
-
-const (
-	cookieLine = "Cookie: visitor=one\r\n"
-	onesVIP    = `{"status":"matched","segments":{"acme":["churn \"high\"","vip"]}}`
-)
-
-// foreign are header lines of pages that are of none of the origins.
-var foreign = map[string]string{
-	"another site":             "Origin: https://evil.example\r\n",
-	"another scheme":           "Origin: http://shop.example\r\n",
-	"another port":             "Origin: https://shop.example:8443\r\n",
-	"the port that is left":    "Origin: https://shop.example:443\r\n",
-	"another local port":       "Origin: http://localhost:3001\r\n",
-	"no local port":            "Origin: http://localhost\r\n",
-	"capitals":                 "Origin: https://Shop.example\r\n",
-	"a scheme in capitals":     "Origin: HTTPS://shop.example\r\n",
-	"a subdomain":              "Origin: https://www.shop.example\r\n",
-	"the parent":               "Origin: https://example\r\n",
-	"a longer first label":     "Origin: https://evilshop.example\r\n",
-	"a longer name":            "Origin: https://shop.example.evil.example\r\n",
-	"a longer last label":      "Origin: https://shop.examples\r\n",
-	"a shorter name":           "Origin: https://shop.exampl\r\n",
-	"a last dot":               "Origin: https://shop.example.\r\n",
-	"a path":                   "Origin: https://shop.example/\r\n",
-	"a user":                   "Origin: https://shop.example@evil.example\r\n",
-	"a user before":            "Origin: https://evil.example@shop.example\r\n",
-	"null":                     "Origin: null\r\n",
-	"a star":                   "Origin: *\r\n",
-	"an empty one":             "Origin:\r\n",
-	"two in one":               "Origin: https://shop.example https://evil.example\r\n",
-	"a list":                   "Origin: https://shop.example, https://shop.example\r\n",
-	"two headers":              "Origin: https://shop.example\r\nOrigin: https://evil.example\r\n",
-	"two headers, other order": "Origin: https://evil.example\r\nOrigin: https://shop.example\r\n",
-	"one twice":                "Origin: https://shop.example\r\nOrigin: https://shop.example\r\n",
-	"null by its own word":     "Origin: null\r\nSec-Fetch-Site: same-origin\r\n",
-	"another, by its own word": "Origin: https://evil.example\r\nSec-Fetch-Site: same-origin\r\n",
-	"an empty one, likewise":   "Origin:\r\nSec-Fetch-Site: same-origin\r\n",
-}
-
-// unnamed are header lines without an origin that are not of the server's own.
-var unnamed = map[string]string{
-	"nothing":            "",
-	"a referrer":         "Referer: https://shop.example/\r\n",
-	"the same site":      "Sec-Fetch-Site: same-site\r\n",
-	"across sites":       "Sec-Fetch-Site: cross-site\r\n",
-	"typed in":           "Sec-Fetch-Site: none\r\n",
-	"in capitals":        "Sec-Fetch-Site: Same-Origin\r\n",
-	"a list":             "Sec-Fetch-Site: same-origin, same-origin\r\n",
-	"said twice":         "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: same-origin\r\n",
-	"said twice, apart":  "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Site: same-origin\r\n",
-	"nothing after it":   "Sec-Fetch-Site:\r\n",
-	"the mode, not site": "Sec-Fetch-Mode: same-origin\r\n",
-}
 
 func TestPagesOfTheOriginsAlone(t *testing.T) {
 	r := pageServer(t)
@@ -206,7 +101,6 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%s: a refusal says %s", name, shared(got))
 		}
 	}
-	fromShop := "Origin: https://shop.example\r\n"
 	for name, c := range map[string]struct {
 		target, lines string
 		status        int
@@ -232,6 +126,10 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%s: a refusal says %s", name, shared(got))
 		}
 	}
+	got := r.send(t, "POST", "/v1/segments", "", fromShop+asks+"Content-Length: 0\r\n")
+	if checkProblem(t, got, 405); shared(got) != "" {
+		t.Errorf("POST: a refusal says %s", shared(got))
+	}
 	if got := r.metrics.totals(routePreflight).statuses; got[statusIndex(204)] != 2 || got[statusIndex(403)] != uint64(len(foreign)) {
 		t.Errorf("counted %v", got)
 	}
@@ -242,12 +140,12 @@ func TestRefusalsAreShared(t *testing.T) {
 	slow := pageClient("slow", shop)
 	slow.Rate, slow.Burst = 0.001, 1
 	r := pageServer(t, slow)
-	fromShop := cookieLine + "Origin: https://shop.example\r\n"
+	visit := cookieLine + fromShop
 	for target, status := range map[string]int{
 		"/v1/segments?id=" + maidOne: 400, "/v1/segments?experiment=e": 400, "/v1/segments?x=%": 400,
 		"/v1/match?id=" + maidOne: 403, "/v1/identifiers?customer=acme:C-1": 403,
 	} {
-		got := r.send(t, "GET", target, "page", fromShop)
+		got := r.send(t, "GET", target, "page", visit)
 		checkProblem(t, got, status)
 		if shared(got) != readable(shop) {
 			t.Errorf("%s: a refusal says %s", target, shared(got))
@@ -256,18 +154,18 @@ func TestRefusalsAreShared(t *testing.T) {
 	// What is refused for its origin, and preflights, cost nothing.
 	for range 3 {
 		checkProblem(t, r.send(t, "GET", "/v1/segments", "slow", cookieLine+"Origin: https://evil.example\r\n"), 403)
-		r.send(t, "OPTIONS", "/v1/segments", "slow", fromShop+"Access-Control-Request-Method: GET\r\n")
+		r.send(t, "OPTIONS", "/v1/segments", "slow", visit+"Access-Control-Request-Method: GET\r\n")
 	}
-	if got := r.send(t, "GET", "/v1/segments", "slow", fromShop); got.status != 200 {
+	if got := r.send(t, "GET", "/v1/segments", "slow", visit); got.status != 200 {
 		t.Errorf("the first question: got %+v", got)
 	}
-	got := r.send(t, "GET", "/v1/segments", "slow", fromShop)
+	got := r.send(t, "GET", "/v1/segments", "slow", visit)
 	checkProblem(t, got, 429)
 	if got.header.Get("Retry-After") == "" || shared(got) != readable(shop) {
 		t.Errorf("slowed down: got %+v", got)
 	}
 	empty := start(t, Options{Pools: newPools(t, newStore(t)), Clients: []Client{pageClient("page", shop)}})
-	got = empty.send(t, "GET", "/v1/segments", "page", fromShop)
+	got = empty.send(t, "GET", "/v1/segments", "page", visit)
 	checkProblem(t, got, 503)
 	if got.header.Get("Retry-After") == "" || shared(got) != readable(shop) {
 		t.Errorf("not ready: got %+v", got)
@@ -304,10 +202,13 @@ func TestOrdinaryKeysShareNothing(t *testing.T) {
 func TestOriginsChangeWhileServing(t *testing.T) {
 	s, err := New(Options{Pools: readyPools(t), Clients: []Client{pageClient("page", shop)}})
 	must(t, err)
-	fromShop := " /v1/segments HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n"
+	const rest = " /v1/segments HTTP/1.1\r\nHost: x\r\n" + fromShop
 	handle := func(text string) reply {
 		ctx := ctxOf(t, text)
 		s.handle(ctx)
+		if q := requests.Get().(*request); q.origin != "" || q.caller != nil {
+			t.Errorf("the pool keeps origin %q and caller %v", q.origin, q.caller)
+		}
 		got := reply{status: ctx.Response.StatusCode(), header: http.Header{}, body: string(ctx.Response.Body())}
 		for name, value := range ctx.Response.Header.All() {
 			got.header.Add(string(name), string(value))
@@ -342,7 +243,7 @@ func TestOriginsChangeWhileServing(t *testing.T) {
 			if name == "begun before" && c.status == 401 {
 				key = "Authorization: Bearer key-acme\r\n" // to come as far as old
 			}
-			got := handle("GET" + fromShop + key + cookieLine + "\r\n")
+			got := handle("GET" + rest + key + cookieLine + "\r\n")
 			if got.status != c.status || c.status == 200 && got.body != onesVIP {
 				t.Errorf("%s, %s: got %+v", c.name, name, got)
 			}
@@ -351,7 +252,7 @@ func TestOriginsChangeWhileServing(t *testing.T) {
 				t.Errorf("%s, %s: the answer says %s", c.name, name, said)
 			}
 		}
-		if got := handle("OPTIONS" + fromShop + "Access-Control-Request-Method: GET\r\n\r\n"); got.status != c.preflight {
+		if got := handle("OPTIONS" + rest + "Access-Control-Request-Method: GET\r\n\r\n"); got.status != c.preflight {
 			t.Errorf("%s: preflight %+v", c.name, got)
 		}
 	}
