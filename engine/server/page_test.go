@@ -85,7 +85,10 @@ func checkRead(t *testing.T, got []asked) {
 		{200, onesVIP},
 		{200, `{"status":"none","reason":"suppressed","signal":"coppa"}`},
 		{400, "cookie"},
-		{}, {}, {}, {}, // the preflight fails, and else the answer is not shared
+		{},
+		{},
+		{},
+		{}, // the preflight fails, and else the answer is not shared
 		{200, onesVIP},
 		{429, "a second"},
 		{},
