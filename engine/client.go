@@ -91,6 +91,9 @@ func (c Client) Validate() error {
 	if strings.ContainsAny(c.IDSpace, "/\x00") {
 		return fmt.Errorf("client %s: id space %q has a slash", c.Name, c.IDSpace)
 	}
+	if c.Tenant != "" && !validTenant(c.Tenant) {
+		return fmt.Errorf("client %s: %q is not the name of a tenant", c.Name, c.Tenant)
+	}
 	for i, g := range c.Grants {
 		if err := g.validate(); err != nil {
 			return fmt.Errorf("client %s: %w", c.Name, err)
@@ -114,6 +117,9 @@ func (g Grant) validate() error {
 	if g.Tenant == "" || g.Tenant == All {
 		return errors.New("a grant names one tenant")
 	}
+	if !validTenant(g.Tenant) {
+		return fmt.Errorf("%q is not the name of a tenant", g.Tenant)
+	}
 	if g.Identifiers && !g.Customers {
 		return fmt.Errorf("tenant %s: listing identifiers takes a customer id, and the grant does not show those", g.Tenant)
 	}
@@ -124,6 +130,9 @@ func (g Grant) validate() error {
 	}
 	return nil
 }
+
+// validTenant refuses what, as an id space, would be one of another kind.
+func validTenant(name string) bool { return name != All && !strings.ContainsAny(name, "/\x00") }
 
 func (b BidRequests) validate() error {
 	spaces := slices.Collect(maps.Values(b.EIDs))
@@ -156,8 +165,8 @@ func (c Client) clone() Client {
 	return c
 }
 
-// tenant is the brand that the client belongs to, or empty.
-func (c Client) tenant() string {
+// Owner is the brand that the client belongs to, or empty where it is nobody's.
+func (c Client) Owner() string {
 	if c.Tenant != "" || len(c.Grants) == 0 {
 		return c.Tenant
 	}
@@ -171,7 +180,7 @@ func (c Client) tenant() string {
 
 // space is the id space of the client's person ids.
 func (c Client) space() string {
-	switch owner := c.tenant(); {
+	switch owner := c.Owner(); {
 	case c.IDSpace != "":
 		return c.IDSpace
 	case owner != "":
@@ -194,7 +203,7 @@ func (c Client) resolved() Client {
 
 // purposes are those that a consent has to cover under a grant of the client's.
 func (c Client) purposes(g Grant) snapshot.Purposes {
-	switch owner := c.tenant(); {
+	switch owner := c.Owner(); {
 	case owner == g.Tenant && g.Purposes == 0:
 		return snapshot.Use
 	case owner == g.Tenant || owner == "" && g.Purposes != 0:

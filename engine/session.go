@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -293,6 +294,12 @@ func (s *Session) decoy(b *Batch, t *slot) {
 	b.records++
 	a := Answer{from: len(b.profiles)}
 	s.decide(b, &a, nil, nobody, max(b.current.Find(t.hash), 0))
+}
+
+// Pseudonym is what a text about a person is called in the audit log; see
+// [audit.Pseudonym].
+func (s *Session) Pseudonym(text string) string {
+	return audit.Pseudonym(audit.Hasher(s.gen.secret), text)
 }
 
 // Namespace returns a namespace by its number.

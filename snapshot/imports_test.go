@@ -25,7 +25,7 @@ var importRules = map[string][]string{
 	"snapshot/faultfs": {"snapshot"}, // for tests
 	"snapshot/resolve": {"index", "snapshot"},
 	"snapshot/build":   {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
-	"engine":           {"index", "snapshot", "engine/overlay", "engine/openrtb", "engine/privacy"},
+	"engine":           {"index", "snapshot", "engine/audit", "engine/overlay", "engine/openrtb", "engine/privacy"},
 	"engine/audit":     {"index", "snapshot"},
 	"engine/overlay":   {"index", "snapshot", "snapshot/resolve", "engine/privacy"},
 	"engine/privacy":   {"index", "snapshot"},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/engine/server"
 )
 
@@ -232,7 +233,7 @@ func TestClientRoundTrip(t *testing.T) {
 	must(t, err)
 	p := c.Clients[0]
 	if p.Tenant != "globex" || p.Scopes != server.ScopeSegments|server.ScopeEnrich || p.Rate != 2500.5 || p.Burst != 9000 || p.Certificate != "dsp.example" ||
-		p.IDSpace != "ours" || p.Privacy.Vendor != 755 || fmt.Sprint(p.Privacy.Purposes) != "[1 3]" || p.Privacy.Jurisdiction != "gdpr" || len(p.Grants) != 2 {
+		p.IDSpace != "ours" || p.Privacy.Vendor != 755 || p.Privacy.Purposes != 0b101 || p.Privacy.Jurisdiction != privacy.UnderGDPR || len(p.Grants) != 2 {
 		t.Errorf("got %+v", p)
 	}
 	for i, g := range p.Grants {

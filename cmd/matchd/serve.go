@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -112,8 +113,14 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	serving := server.Options{
 		Listen: o.Listen, Admin: o.Admin, Clients: o.Clients, Open: o.open, Limits: o.Limits, Drain: o.drain, Log: o.log,
 	}
+	if t := o.TLS; t != nil {
+		serving.TLS = &server.TLSOptions{CertFile: t.Cert, KeyFile: t.Key, ClientCAFile: t.ClientCA}
+	}
 	if err := serving.Validate(); err != nil {
 		return usage(err)
+	}
+	if serving.Audit, err = openAudit(o.Audit); err != nil {
+		return err
 	}
 	pools, err := openPools(o)
 	if err != nil {
@@ -147,14 +154,14 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 		// Twice as often, so that it has been taken when the interval is over.
 		watchers.Go(func() { config.Watch(watching, interval/2) })
 	}
-	watchers.Go(func() { reloadOnHangup(watching, hangup, pools, config, o.log) })
+	watchers.Go(func() { reloadOnHangup(watching, hangup, s, pools, config, o.log) })
 	defer watchers.Wait()
 	defer stop()
 	return s.Serve(ctx)
 }
 
 // reloadOnHangup reloads at each SIGHUP until ctx ends. config may be nil.
-func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, pools *engine.Pools, config *server.ConfigWatch, log *slog.Logger) {
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, s *server.Server, pools *engine.Pools, config *server.ConfigWatch, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,6 +170,9 @@ func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, pools *engine.
 		}
 		if config != nil {
 			_ = config.Look(ctx) // it was logged
+		}
+		if err := s.ReloadTLS(); err != nil {
+			log.Error("reload TLS", "error", err)
 		}
 		reloadPools(pools, log)
 	}
@@ -186,6 +196,18 @@ func printServing(out io.Writer, o daemonOptions, pools *engine.Pools, s *server
 	case o.open != "":
 		fmt.Fprintf(out, "open to this machine without a key, for tenant %s\n", o.open)
 	}
+}
+
+// openAudit opens the audit log, if one is named.
+func openAudit(path string) (*audit.Log, error) {
+	if path == "" {
+		return nil, nil
+	}
+	l, err := audit.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	return l, nil
 }
 
 // shownURL is an address as one would type it; a unix socket stays as it is.

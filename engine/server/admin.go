@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/bits"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -40,7 +42,7 @@ func (s *Server) newAdmin() *http.Server {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return &http.Server{
-		Handler:           mux,
+		Handler:           s.administered(mux),
 		ReadHeaderTimeout: 2 * time.Second,
 		ReadTimeout:       5 * time.Second,
 		IdleTimeout:       30 * time.Second,
@@ -49,6 +51,41 @@ func (s *Server) newAdmin() *http.Server {
 		// asked to.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// administered lets everybody of this machine administer, and others only by a
+// key with the scope admin; health is no secret.
+func (s *Server) administered(next http.Handler) http.Handler {
+	if s.adminAt.local {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case pathLive, pathReady:
+		default:
+			c := s.keys.Load().find(bearer([]byte(r.Header.Get("Authorization"))))
+			if c == nil || c.client.Certificate != "" { // no certificate is asked for here
+				problemKey.writeHTTP(w)
+				return
+			}
+			if c.scopes&ScopeAdmin == 0 {
+				problemScopes[bits.TrailingZeros8(uint8(ScopeAdmin))].writeHTTP(w)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// administrator names who administers, for the audit log.
+func (s *Server) administrator(r *http.Request) string {
+	if s.adminAt.local {
+		return "local"
+	}
+	if c := s.keys.Load().find(bearer([]byte(r.Header.Get("Authorization")))); c != nil {
+		return c.name
+	}
+	return "nobody"
 }
 
 // Answers of the health routes.
@@ -85,9 +122,8 @@ func (s *Server) health(ctx *fasthttp.RequestCtx) *problem {
 // serveReload opens the current snapshot of each store, where it is another
 // one than is open.
 func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
-	if err := s.audit.administration(r, "admin.reload"); err != nil {
-		s.log.Error("the audit log takes no entry, so nothing is reloaded", "error", err)
-		problemAudit.writeHTTP(w)
+	if p := s.auditAdmin(s.administrator(r), audit.AdminReload); p != nil {
+		p.writeHTTP(w)
 		return
 	}
 	type reloaded struct {

@@ -1,10 +1,48 @@
 package server
 
-import "net/http"
+import (
+	"strings"
 
-// auditor notes what the audit log is to tell. The zero value notes nothing.
-type auditor struct{}
+	"github.com/matchd/matchd/engine/audit"
+)
 
-func (a *auditor) listing(q *request, tenant, customer []byte) error { return nil }
+// auditListing notes that a client asks for the identifiers of a customer, in
+// each store that it is answered from. The customer is written as a pseudonym,
+// under the store's key.
+func (s *Server) auditListing(q *request, customer []byte) *problem {
+	for i := range q.view.Parts() {
+		part := &q.view.Parts()[i]
+		_, err := s.audit.Append(audit.Entry{
+			Actor: q.caller.name, Action: audit.IdentifiersList, Subject: part.Pseudonym(string(customer)),
+			Detail: map[string]string{"store": part.Store},
+		})
+		if err != nil {
+			s.log.Error("the audit log takes no entry, so no identifiers are listed", "error", err)
+			return problemAudit
+		}
+	}
+	return nil
+}
 
-func (a *auditor) administration(r *http.Request, action string) error { return nil }
+// auditAdmin notes that somebody administers.
+func (s *Server) auditAdmin(actor, action string) *problem {
+	if _, err := s.audit.Append(audit.Entry{Actor: actor, Action: action}); err != nil {
+		s.log.Error("the audit log takes no entry, so nothing is done", "error", err)
+		return problemAudit
+	}
+	return nil
+}
+
+// auditClients notes that the clients are other ones. It does not stop that: a
+// revoked key must not live on for want of a log.
+func (s *Server) auditClients(added, removed, changed []string) {
+	_, err := s.audit.Append(audit.Entry{
+		Actor: "daemon", Action: audit.ConfigReload,
+		Detail: map[string]string{
+			"added": strings.Join(added, ", "), "removed": strings.Join(removed, ", "), "changed": strings.Join(changed, ", "),
+		},
+	})
+	if err != nil {
+		s.log.Error("the audit log takes no entry of the changed clients", "error", err)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -188,28 +187,8 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, header []byte) *caller {
 // certified reports whether a request came with the certificate that the
 // caller's key is bound to, if it is to one.
 func (c *caller) certified(ctx *fasthttp.RequestCtx) bool {
-	return c.client.Certificate == "" || shows(tlsState(ctx), c.client.Certificate)
-}
-
-// tlsState returns nil for a connection without TLS.
-func tlsState(ctx *fasthttp.RequestCtx) *tls.ConnectionState {
-	if c, ok := ctx.Conn().(*conn); ok {
-		if inner, ok := c.Conn.(*tls.Conn); ok {
-			state := inner.ConnectionState()
-			return &state
-		}
-	}
-	return ctx.TLSConnectionState()
-}
-
-// shows reports whether a connection has a certificate of that DNS name or
-// common name, which was verified when it began.
-func shows(state *tls.ConnectionState, name string) bool {
-	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
-		return false
-	}
-	leaf := state.VerifiedChains[0][0]
-	return leaf.Subject.CommonName == name || slices.ContainsFunc(leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) })
+	name := c.client.Certificate
+	return name == "" || slices.ContainsFunc(peerNames(ctx), func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // bearer returns the key in an Authorization header; without one, an empty

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/matchd/matchd/engine"
-	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 )
 
@@ -32,21 +31,9 @@ type Client struct {
 	// Certificate, if not empty, is the DNS name or the common name of the
 	// client certificate without which the key is nobody's.
 	Certificate string
-	Privacy     PrivacyConfig
 	// Browser is how pages may use the key, which is then no secret; nil is
 	// not at all.
 	Browser *Browser
-}
-
-// PrivacyConfig is what a client asks in the name of.
-type PrivacyConfig struct {
-	// Vendor is its number in the Global Vendor List, from 1; 0 is none.
-	Vendor int
-	// Purposes are those of the TCF, from 1 to 11, that it asks for.
-	Purposes []int
-	// Jurisdiction holds where a request names none: "none", "gdpr" or "us";
-	// empty is not said.
-	Jurisdiction string
 }
 
 // Browser lets pages ask for the segments of their visitor, who is known by a
@@ -65,34 +52,18 @@ const (
 	maxPurpose = 11
 )
 
-var jurisdictions = []string{"none", "gdpr", "us"}
-
 // Validate checks what does not depend on a snapshot or on other clients.
 func (c Client) Validate() error {
 	if err := c.Client.Validate(); err != nil {
 		return err
 	}
-	for _, err := range []error{c.validateTenants(), c.validateScopes(), c.validateRate(), c.Privacy.validate(), c.validateBrowser()} {
+	for _, err := range []error{c.validateScopes(), c.validateRate(), c.validateBrowser()} {
 		if err != nil {
 			return fmt.Errorf("client %s: %w", c.Name, err)
 		}
 	}
 	if strings.Contains(c.Certificate, "*") {
 		return fmt.Errorf("client %s: certificate %q has to be one name", c.Name, c.Certificate)
-	}
-	return nil
-}
-
-// validateTenants refuses what would be an id space of another kind.
-func (c Client) validateTenants() error {
-	names := []string{c.Tenant}
-	for _, g := range c.Grants {
-		names = append(names, g.Tenant)
-	}
-	for _, name := range names {
-		if name == engine.All || strings.ContainsAny(name, "/\x00") {
-			return fmt.Errorf("%q is not the name of a tenant", name)
-		}
 	}
 	return nil
 }
@@ -119,24 +90,6 @@ func (c Client) validateRate() error {
 		return fmt.Errorf("burst %d is not from 1 to %d", c.Burst, int(maxRate))
 	case c.Burst > 0 && c.Rate == 0:
 		return errors.New("a burst needs a rate")
-	}
-	return nil
-}
-
-func (p PrivacyConfig) validate() error {
-	if p.Vendor < 0 || p.Vendor > maxVendor {
-		return fmt.Errorf("privacy: vendor %d is not from 1 to %d", p.Vendor, maxVendor)
-	}
-	for i, n := range p.Purposes {
-		if n < 1 || n > maxPurpose {
-			return fmt.Errorf("privacy: purpose %d is not from 1 to %d", n, maxPurpose)
-		}
-		if slices.Contains(p.Purposes[:i], n) {
-			return fmt.Errorf("privacy: purpose %d is there twice", n)
-		}
-	}
-	if p.Jurisdiction != "" && !slices.Contains(jurisdictions, p.Jurisdiction) {
-		return fmt.Errorf("privacy: jurisdiction %q is none of %s", p.Jurisdiction, strings.Join(jurisdictions, ", "))
 	}
 	return nil
 }
@@ -230,27 +183,4 @@ func (c Client) effective() Client {
 		c.Burst = cmp.Or(c.Burst, int(math.Ceil(max(c.Rate, 1))))
 	}
 	return c
-}
-
-// engine is the client as the engine has it. It is valid.
-func (c Client) engine() engine.Client {
-	out := c.Client
-	purposes, _ := privacy.Purposes(c.Privacy.Purposes...)
-	jurisdiction, _ := privacy.ParseJurisdiction(cmp.Or(c.Privacy.Jurisdiction, "none"))
-	out.Privacy = privacy.Policy{Vendor: uint16(c.Privacy.Vendor), Purposes: purposes, Jurisdiction: jurisdiction}
-	return out
-}
-
-// Owner is the tenant whose client it is, or empty where it is nobody's: see
-// [engine.Client].
-func (c Client) Owner() string {
-	if c.Tenant != "" || len(c.Grants) == 0 {
-		return c.Tenant
-	}
-	for _, g := range c.Grants {
-		if g.Tenant != c.Grants[0].Tenant {
-			return ""
-		}
-	}
-	return c.Grants[0].Tenant
 }

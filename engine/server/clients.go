@@ -50,7 +50,7 @@ func (s *Server) SetClients(clients []Client) error {
 
 func (k *keyring) engineClients() (out []engine.Client) {
 	for _, c := range k.all() {
-		out = append(out, c.client.engine())
+		out = append(out, c.client.Client)
 	}
 	return out
 }

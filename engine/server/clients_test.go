@@ -21,7 +21,7 @@ func as(t testing.TB, s *Server, key, target string) (int, string) {
 
 func newServer(t testing.TB, clients ...Client) *Server {
 	t.Helper()
-	s, err := New(Options{Engine: readyEngine(t), Clients: clients})
+	s, err := New(Options{Pools: readyPools(t), Clients: clients})
 	must(t, err)
 	return s
 }
@@ -84,7 +84,7 @@ func TestSetClientsChangesNothingOnError(t *testing.T) {
 
 // The client without a key stays whatever becomes of the others.
 func TestOpenOutlivesChanges(t *testing.T) {
-	s, err := New(Options{Engine: readyEngine(t), Open: "acme"})
+	s, err := New(Options{Pools: readyPools(t), Open: "acme"})
 	must(t, err)
 	before := s.keys.Load().open
 	must(t, s.SetClients([]Client{client("a", grant("globex", false))}))
@@ -151,7 +151,7 @@ func TestClientsChangeAroundARequest(t *testing.T) {
 	must(t, err)
 	changed := make(chan struct{})
 	old.callers[0].replaced.Store(&changed)
-	must(t, s.engine.SetClients(keys.engineClients()))
+	must(t, s.pools.SetClients(keys.engineClients()))
 	if _, body := as(t, s, "key-b", askOne); !strings.Contains(body, `"globex"`) {
 		t.Errorf("the other got %s", body)
 	}

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -108,22 +109,26 @@ func (d *decoder) rate(n *yaml.Node, what string) float64 {
 	return f
 }
 
-func (d *decoder) privacy(n *yaml.Node, what string) (p PrivacyConfig) {
+var jurisdictions = []string{privacy.Nowhere.String(), privacy.UnderGDPR.String(), privacy.UnitedStates.String()}
+
+func (d *decoder) privacy(n *yaml.Node, what string) (p privacy.Policy) {
 	d.mapping(n, what, []field{
-		{"vendor", func(n *yaml.Node) { p.Vendor = d.number(n, what+": vendor", 1, maxVendor) }},
+		{"vendor", func(n *yaml.Node) { p.Vendor = uint16(d.number(n, what+": vendor", 1, maxVendor)) }},
 		{"purposes", func(n *yaml.Node) {
 			d.list(n, what+": purposes", func(n *yaml.Node) {
 				purpose := d.number(n, what+": purposes", 1, maxPurpose)
-				if slices.Contains(p.Purposes, purpose) {
+				if p.Purposes.Has(purpose) {
 					d.fail(n, "%s: purposes: %d is there twice", what, purpose)
 				}
-				p.Purposes = append(p.Purposes, purpose)
+				set, _ := privacy.Purposes(purpose) // out of range it was told of
+				p.Purposes |= set
 			})
 		}},
 		{"jurisdiction", func(n *yaml.Node) {
-			p.Jurisdiction = d.text(n, what+": jurisdiction")
-			if !slices.Contains(jurisdictions, p.Jurisdiction) && p.Jurisdiction != "" {
-				d.fail(n, "%s: jurisdiction: unknown %q; %s", what, p.Jurisdiction, Suggest(p.Jurisdiction, jurisdictions))
+			var err error
+			text := d.text(n, what+": jurisdiction")
+			if p.Jurisdiction, err = privacy.ParseJurisdiction(text); err != nil && text != "" {
+				d.fail(n, "%s: jurisdiction: unknown %q; %s", what, text, Suggest(text, jurisdictions))
 			}
 		}},
 	})

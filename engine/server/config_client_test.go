@@ -130,10 +130,9 @@ func TestClientValidate(t *testing.T) {
 		"a negative rate":  func(c *Client) { c.Rate = -1 },
 		"no number":        func(c *Client) { c.Rate = math.NaN() },
 		"a negative burst": func(c *Client) { c.Rate, c.Burst = 1, -1 },
-		"a vendor":         func(c *Client) { c.Privacy.Vendor = maxVendor + 1 },
-		"purpose 0":        func(c *Client) { c.Privacy.Purposes = []int{0} },
-		"a purpose twice":  func(c *Client) { c.Privacy.Purposes = []int{2, 2} },
-		"a jurisdiction":   func(c *Client) { c.Privacy.Jurisdiction = "GDPR" },
+		"a vendor":         func(c *Client) { c.Privacy.Vendor = 1 }, // without purposes
+		"a purpose":        func(c *Client) { c.Privacy.Vendor, c.Privacy.Purposes = 1, 1 << 11 },
+		"a jurisdiction":   func(c *Client) { c.Privacy.Jurisdiction = 9 },
 		"a tenant":         func(c *Client) { c.Tenant = "client/x" },
 		"a grant's tenant": func(c *Client) { c.Grants[0].Tenant = "client/x" },
 		"no origins":       func(c *Client) { c.Browser = &Browser{Cookie: "a", Namespace: "maid"} },

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -80,9 +81,8 @@ func TestConfig(t *testing.T) {
 			{Key: keys[1], Scopes: ScopeMatch | ScopeSegments, Client: engine.Client{Name: "nobody"}},
 			{
 				Key: keys[2], Scopes: ScopeEnrich | ScopeSegments, Rate: 2.5, Burst: 3, Certificate: "dsp.example",
-				Privacy: PrivacyConfig{Vendor: 755, Purposes: []int{1, 3, 4}, Jurisdiction: "gdpr"},
 				Client: engine.Client{
-					Name: "dsp",
+					Name: "dsp", Privacy: privacy.Policy{Vendor: 755, Purposes: 0b1101, Jurisdiction: privacy.UnderGDPR},
 					BidRequests: engine.BidRequests{
 						EIDs:      map[string]string{"publisher-a.example": "cookie.publisher-a"},
 						Exchanges: map[string]engine.Exchange{"exchange-one": {BuyerUID: "cookie.dsp", UserID: "cookie.ex"}, "*": {BuyerUID: "cookie.dsp"}},

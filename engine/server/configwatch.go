@@ -143,6 +143,7 @@ func (w *ConfigWatch) take(c Config) error {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}
 	w.clients = clients
+	w.server.auditClients(added, removed, changed)
 	w.log.Info("the clients have changed", "config", w.path,
 		"added", strings.Join(added, ", "), "removed", strings.Join(removed, ", "), "changed", strings.Join(changed, ", "))
 	return nil

@@ -157,7 +157,7 @@ func TestBadConfigIsRefused(t *testing.T) {
 func TestConfigThatTheServerRefuses(t *testing.T) {
 	w := watch(t, clientsOf("a:acme"))
 	var err error
-	w.Server, err = New(Options{Engine: w.engine, Clients: w.started.Clients, Open: "acme"})
+	w.Server, err = New(Options{Pools: w.pools, Clients: w.started.Clients, Open: "acme"})
 	must(t, err)
 	w.ConfigWatch.server = w.Server
 	w.write(t, clientsOf("open:acme"))

@@ -127,9 +127,11 @@ func (r keeper) open(t *testing.T) *keptConn {
 	return &keptConn{t, c, bufio.NewReader(c)}
 }
 
-func (c *keptConn) send(target string) {
+func (c *keptConn) send(target string) { c.sendAs("acme", target) }
+
+func (c *keptConn) sendAs(client, target string) {
 	c.t.Helper()
-	_, err := io.WriteString(c.Conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-acme\r\n\r\n")
+	_, err := io.WriteString(c.Conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-"+client+"\r\n\r\n")
 	must(c.t, err)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/audit"
 )
 
 // Addresses that a server listens on unless told otherwise.
@@ -84,6 +85,9 @@ type Options struct {
 	// on loopback only.
 	Open   string
 	Limits Limits
+	// Audit is told of listings, of administration and of changed clients; nil
+	// keeps nothing. A listing that it does not take is refused.
+	Audit *audit.Log
 	// TLS, if not nil, makes the public listener speak TLS alone.
 	TLS *TLSOptions
 	// Drain is how long the server goes on serving, unready, after Serve was
@@ -102,7 +106,7 @@ type Server struct {
 	drain   time.Duration
 	log     *slog.Logger
 	metrics metrics
-	audit   auditor
+	audit   *audit.Log // nil keeps nothing
 
 	public   *fasthttp.Server
 	admin    *http.Server
@@ -155,7 +159,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{pools: o.Pools, open: o.Open, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
+	s := &Server{pools: o.Pools, open: o.Open, audit: o.Audit, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
 	s.lookup, s.sleep = s.serve, time.Sleep
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {

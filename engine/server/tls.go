@@ -198,11 +198,11 @@ func blocks(text string) (out []*pem.Block, err error) {
 	return out, nil
 }
 
-// reloadTLS reads the files of TLS anew and uses them for new connections.
+// ReloadTLS reads the files of TLS anew and uses them for new connections.
 // Where they are not sound, the error says why, and the old ones stay in use.
 // Callers whose certificates no longer lead to a root are cut off. Without TLS
 // it does nothing. Listen comes before it.
-func (s *Server) reloadTLS() error {
+func (s *Server) ReloadTLS() error {
 	if s.tls == nil {
 		return nil
 	}

@@ -21,12 +21,12 @@ func TestTLSReload(t *testing.T) {
 	w.renew(t, "second")
 	waitFor(t, func() bool { return r.certificate(t, config) == "second" }) // nobody has to say so
 	w.renew(t, "third")
-	must(t, r.reloadTLS())
+	must(t, r.ReloadTLS())
 	if got := r.certificate(t, config); got != "third" {
 		t.Errorf("the certificate is %s after a reload", got)
 	}
 	write(t, w.KeyFile, "nonsense")
-	if err := r.reloadTLS(); err == nil || !strings.Contains(err.Error(), w.KeyFile) {
+	if err := r.ReloadTLS(); err == nil || !strings.Contains(err.Error(), w.KeyFile) {
 		t.Errorf("nonsense: got %v", err)
 	}
 	if got := r.certificate(t, config); got != "third" {
@@ -35,7 +35,7 @@ func TestTLSReload(t *testing.T) {
 	if got := kept.get("/v1/match?id=" + maidOne); got.status != 200 || got.close {
 		t.Errorf("a connection that was there: got %+v", got)
 	}
-	must(t, start(t, Options{}).reloadTLS())
+	must(t, start(t, Options{}).ReloadTLS())
 }
 
 // The roots are changed: who leads to the new ones comes in, and who led to
@@ -58,14 +58,14 @@ func TestClientCAReload(t *testing.T) {
 	}
 
 	write(t, w.ClientCAFile, w.clients.root()+others.root())
-	must(t, r.reloadTLS())
+	must(t, r.ReloadTLS())
 	if got := kept.get("/v1/match?id=" + maidOne); got.status != 200 || got.close {
 		t.Errorf("who is still trusted: got %+v", got)
 	}
 	stays := r.openTLS(t, other)
 
 	write(t, w.ClientCAFile, others.root())
-	must(t, r.reloadTLS())
+	must(t, r.ReloadTLS())
 	for _, c := range []*keptConn{kept, idle} {
 		if got := readReplies(t, c.br); len(got) != 0 {
 			t.Errorf("an open connection: got %+v", got)
@@ -88,7 +88,7 @@ func TestClientCAReloadDuringAHandshake(t *testing.T) {
 	pair := w.clients.credentials(t, bidder("dsp.test"))
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		write(t, w.ClientCAFile, newAuthority(t, "others", nil).root())
-		return &pair[0], r.reloadTLS()
+		return &pair[0], r.ReloadTLS()
 	}
 	if refused(t, r, config) == nil {
 		t.Error("came in by the old roots")
@@ -105,7 +105,7 @@ func TestClientCAReloadDuringARequest(t *testing.T) {
 	s.lookup = func(ctx *fasthttp.RequestCtx, q *request) *problem {
 		if strings.Contains(string(ctx.URI().QueryString()), "reload") {
 			write(t, w.ClientCAFile, w.servers.root())
-			if err := s.reloadTLS(); err != nil {
+			if err := s.ReloadTLS(); err != nil {
 				t.Error(err)
 			}
 		}
