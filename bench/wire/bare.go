@@ -11,12 +11,13 @@ import (
 )
 
 // BareHandler is what an HTTP server costs that looks nothing up: fasthttp as it
-// comes, and a handler that sets a type and a constant body.
+// comes, and a handler that sets a type and a constant body, or the request's.
 type BareHandler struct {
 	// TCP and Unix are addresses to listen on; an empty one is none.
 	TCP, Unix string
-	// Bytes is the size of the body.
+	// Bytes is the size of the body, Echo that it is the request's instead.
 	Bytes int
+	Echo  bool
 }
 
 // Serve serves until ctx ends.
@@ -38,7 +39,11 @@ func (b BareHandler) Serve(ctx context.Context) (err error) {
 	body := bytes.Repeat([]byte("x"), b.Bytes)
 	s := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		ctx.SetContentType("application/json")
-		ctx.Response.SetBodyRaw(body)
+		if b.Echo {
+			ctx.SetBody(ctx.PostBody())
+		} else {
+			ctx.Response.SetBodyRaw(body)
+		}
 	}}
 	ended := make(chan error, len(open))
 	for _, l := range open {

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/bench/load"
+	"github.com/matchd/matchd/bench/process"
 )
 
 // The bare handler's answers have as many bytes in all as was asked for, or one
 // fewer where that cannot be, on both networks; and it ends when told to.
 func TestBareHandler(t *testing.T) {
 	for _, whole := range []int{0, 273, 1000 + len(bareHead) + 3, 1000 + len(bareHead) + 4, 13477} {
-		tcp, err := freePort()
+		tcp, err := process.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}

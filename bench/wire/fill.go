@@ -43,7 +43,7 @@ func appendStore(dst, key, value []byte) []byte {
 // so that their memory can be compared. It goes on sending while answers come,
 // each of which must be ok.
 func (r *run) fill(ctx context.Context, e end, f filling) error {
-	r.Log("filling %s", e.process.name)
+	r.Log("filling %s", e.process.Name())
 	conn, err := (&net.Dialer{}).DialContext(ctx, e.network, e.address)
 	if err != nil {
 		return err
@@ -58,9 +58,9 @@ func (r *run) fill(ctx context.Context, e end, f filling) error {
 		_ = conn.Close() // what was not sent is not answered
 	}
 	if err := errors.Join(ctx.Err(), <-taken, sent); err != nil {
-		return fmt.Errorf("fill %s: %w", e.process.name, err)
+		return fmt.Errorf("fill %s: %w", e.process.Name(), err)
 	}
-	r.Log("filled %s with %s values", e.process.name, bench.Count(r.identifiers()))
+	r.Log("filled %s with %s values", e.process.Name(), bench.Count(r.identifiers()))
 	return nil
 }
 

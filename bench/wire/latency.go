@@ -43,7 +43,7 @@ func (r *run) measureLatency(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			r.result.Latency[i].Rounds = append(r.result.Latency[i].Rounds, percentiles(res.Latency, res.Late))
+			r.result.Latency[i].Rounds = append(r.result.Latency[i].Rounds, PercentilesOf(res.Latency, res.Late))
 			time.Sleep(settle)
 		}
 	}
@@ -54,7 +54,9 @@ func (r *run) latencyLoad(at place, round int) load.Config {
 	return r.load(r.ends[at], Single, Single.ways()[0], float64(round)/float64(r.LatencyRounds))
 }
 
-func percentiles(h, late *hdrhistogram.Histogram) Percentiles {
+// PercentilesOf reads the histograms of latencies and of how late the client
+// was.
+func PercentilesOf(h, late *hdrhistogram.Histogram) Percentiles {
 	of := func(h *hdrhistogram.Histogram, p float64) time.Duration { return time.Duration(h.ValueAtQuantile(p)) }
 	return Percentiles{
 		P50: of(h, 50), P90: of(h, 90), P99: of(h, 99), P999: of(h, 99.9), P9999: of(h, 99.99),
@@ -126,7 +128,7 @@ func (r *run) swap(ctx context.Context, round int, d time.Duration) (Swap, error
 		return Swap{}, fmt.Errorf("swap: %w", err)
 	}
 	during, before := res.Between(t.from, t.to.Add(aftermath)), res.Between(res.Start, t.from)
-	return Swap{t.to.Sub(t.from), percentiles(during, res.Late), percentiles(before, res.Late)}, nil
+	return Swap{t.to.Sub(t.from), PercentilesOf(during, res.Late), PercentilesOf(before, res.Late)}, nil
 }
 
 // reload has the store name another snapshot, by a CURRENT that the store wrote

@@ -32,7 +32,7 @@ func (r *run) measure(ctx context.Context) error {
 	}
 	for _, t := range turns { // makes the requests too
 		runtime.GC()
-		if _, err := r.round(ctx, t.end, r.load(t.end, r.result.Cells[t.cell].Case, t.way, 0), r.Duration/2); err != nil {
+		if _, err := Turn(ctx, t.end.process.PID(), r.load(t.end, r.result.Cells[t.cell].Case, t.way, 0), r.Duration/2); err != nil {
 			return err
 		}
 	}
@@ -42,7 +42,7 @@ func (r *run) measure(ctx context.Context) error {
 		from := float64(round) / float64(r.Rounds)
 		for _, t := range turns {
 			cell := &r.result.Cells[t.cell]
-			one, err := r.round(ctx, t.end, r.load(t.end, cell.Case, t.way, from), r.Duration)
+			one, err := Turn(ctx, t.end.process.PID(), r.load(t.end, cell.Case, t.way, from), r.Duration)
 			if err != nil {
 				return fmt.Errorf("%s, %s, %s: %w", cell.Server, cell.How, cell.Case, err)
 			}
@@ -52,9 +52,10 @@ func (r *run) measure(ctx context.Context) error {
 	return nil
 }
 
-// round is one turn of a server.
-func (r *run) round(ctx context.Context, e end, l load.Config, d time.Duration) (Round, error) {
-	before, err := load.CPUTime(e.process.pid())
+// Turn is one turn of the server that is process pid, under load l for the time
+// d.
+func Turn(ctx context.Context, pid int, l load.Config, d time.Duration) (Round, error) {
+	before, err := load.CPUTime(pid)
 	if err != nil {
 		return Round{}, err
 	}
@@ -63,7 +64,7 @@ func (r *run) round(ctx context.Context, e end, l load.Config, d time.Duration) 
 		return Round{}, err
 	}
 	time.Sleep(settle)
-	after, err := load.CPUTime(e.process.pid())
+	after, err := load.CPUTime(pid)
 	if err != nil {
 		return Round{}, err
 	}
@@ -78,7 +79,7 @@ func (r *run) round(ctx context.Context, e end, l load.Config, d time.Duration) 
 // matchd in the other kind of memory for that.
 func (r *run) measureMemory(ctx context.Context) error {
 	add := func(name string, e end, used int64) error {
-		m, err := load.Resident(e.process.pid())
+		m, err := load.Resident(e.process.PID())
 		r.result.Memory = append(r.result.Memory, Memory{name, m.Resident, m.Anonymous, m.File, used})
 		return err
 	}
@@ -90,7 +91,7 @@ func (r *run) measureMemory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer e.process.close()
+	defer e.process.Close()
 	if _, err := r.load(e, Single, Single.ways()[0], 0).Closed(ctx, r.Duration); err != nil {
 		return err
 	}

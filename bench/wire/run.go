@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"github.com/matchd/matchd/bench"
+	"github.com/matchd/matchd/bench/process"
 	"github.com/matchd/matchd/bench/world"
 	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot"
@@ -28,7 +29,7 @@ type run struct {
 	key      string
 	requests *requests
 
-	processes []*process
+	processes []*process.Process
 	ends      map[place]end
 	result    *Result
 }
@@ -46,7 +47,7 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 		Config: c, world: &world.World{IDs: c.IDs, Seed: c.Seed}, key: server.NewKey(), ends: map[place]end{},
 		result: &Result{Config: c, IDs: c.IDs, Machine: bench.ThisMachine()},
 	}
-	if r.serverCore, r.clientCore, err = cores(); err != nil {
+	if r.serverCore, r.clientCore, err = process.Cores(); err != nil {
 		return nil, err
 	}
 	if r.dir, err = os.MkdirTemp(c.Dir, "matchd-wire-"); err != nil {
@@ -58,7 +59,7 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(r.dir)) }()
 	defer func() {
 		for _, p := range r.processes {
-			p.close()
+			p.Close()
 		}
 	}()
 	if err := r.all(ctx); err != nil {

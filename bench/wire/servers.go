@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/matchd/matchd/bench/load"
+	"github.com/matchd/matchd/bench/process"
 	"github.com/matchd/matchd/bench/world"
 	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot"
@@ -18,7 +19,7 @@ import (
 // end is where a server listens.
 type end struct {
 	network, address string
-	process          *process
+	process          *process.Process
 }
 
 // place names an end. There is a bare handler for each kind of request, since
@@ -37,8 +38,8 @@ func placeOf(w way, c Case) place {
 }
 
 // start starts a process that is ended with the run.
-func (r *run) start(ctx context.Context, name, program string, args ...string) (*process, error) {
-	p, err := startProcess(ctx, name, r.serverCore, program, args...)
+func (r *run) start(ctx context.Context, name, program string, args ...string) (*process.Process, error) {
+	p, err := process.Start(ctx, name, r.serverCore, program, args...)
 	if err == nil {
 		r.processes = append(r.processes, p)
 	}
@@ -46,17 +47,17 @@ func (r *run) start(ctx context.Context, name, program string, args ...string) (
 }
 
 // add waits for a server's end and keeps it.
-func (r *run) add(ctx context.Context, at place, address string, p *process) error {
+func (r *run) add(ctx context.Context, at place, address string, p *process.Process) error {
 	r.ends[at] = end{at.network, address, p}
-	return p.accepts(ctx, at.network, address)
+	return p.Accepts(ctx, at.network, address)
 }
 
 // address is one that a server can have on a network.
 func (r *run) address(network, name string) (string, error) {
 	if network == "unix" {
-		return socket(r.dir, name+".sock")
+		return process.Socket(r.dir, name+".sock")
 	}
-	return freePort()
+	return process.FreePort()
 }
 
 // serveMatchd starts matchd on one address.
@@ -65,7 +66,7 @@ func (r *run) serveMatchd(ctx context.Context, name, network string, memory snap
 	if err != nil {
 		return end{}, err
 	}
-	admin, err := socket(r.dir, name+"-admin.sock")
+	admin, err := process.Socket(r.dir, name+"-admin.sock")
 	if err != nil {
 		return end{}, err
 	}
@@ -77,7 +78,7 @@ func (r *run) serveMatchd(ctx context.Context, name, network string, memory snap
 	if err != nil {
 		return end{}, err
 	}
-	return end{network, listen, p}, p.accepts(ctx, network, listen)
+	return end{network, listen, p}, p.Accepts(ctx, network, listen)
 }
 
 func (r *run) matchdConfig(network, listen, admin string, memory snapshot.Memory) []byte {
@@ -131,11 +132,11 @@ func (r *run) startBare(ctx context.Context) error {
 }
 
 func (r *run) serveBare(ctx context.Context, at place, body int) error {
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return err
 	}
-	path, err := socket(r.dir, fmt.Sprintf("bare-%s-%g.sock", at.bare.kind, at.bare.hits))
+	path, err := process.Socket(r.dir, fmt.Sprintf("bare-%s-%g.sock", at.bare.kind, at.bare.hits))
 	if err != nil {
 		return err
 	}
@@ -156,11 +157,11 @@ func (r *run) startRedis(ctx context.Context) error {
 	if program == "" {
 		return nil
 	}
-	address, err := freePort()
+	address, err := process.FreePort()
 	if err != nil {
 		return err
 	}
-	path, err := socket(r.dir, "redis.sock")
+	path, err := process.Socket(r.dir, "redis.sock")
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (r *run) startMemcached(ctx context.Context) error {
 	if program == "" {
 		return nil
 	}
-	address, err := freePort()
+	address, err := process.FreePort()
 	if err != nil {
 		return err
 	}
@@ -258,13 +259,13 @@ func (r *run) load(e end, c Case, w way, from float64) load.Config {
 
 // endAllBut ends the servers whose places are not kept.
 func (r *run) endAllBut(keep ...place) {
-	kept := map[*process]bool{}
+	kept := map[*process.Process]bool{}
 	for _, at := range keep {
 		kept[r.ends[at].process] = true
 	}
 	for at, e := range r.ends {
 		if !kept[e.process] {
-			e.process.close()
+			e.process.Close()
 			delete(r.ends, at)
 		}
 	}
@@ -274,11 +275,7 @@ func (r *run) endAllBut(keep ...place) {
 func (r *run) alive() error {
 	var err error
 	for _, e := range r.ends {
-		select {
-		case <-e.process.done:
-			err = errors.Join(err, e.process.ended())
-		default:
-		}
+		err = errors.Join(err, e.process.Ended())
 	}
 	return err
 }

@@ -89,5 +89,6 @@ func newBenchBareCommand() *cobra.Command {
 	f.StringVar(&b.TCP, "listen", "", "address, host:port")
 	f.StringVar(&b.Unix, "unix", "", "path of a socket")
 	f.IntVar(&b.Bytes, "bytes", 0, "bytes of the body")
+	f.BoolVar(&b.Echo, "echo", false, "answer with the body of the request instead")
 	return cmd
 }

@@ -1,4 +1,6 @@
-package wire
+// Package process starts the servers that benches measure, each on a core of
+// its own, as processes: what a server costs is what its process uses.
+package process
 
 import (
 	"bytes"
@@ -13,8 +15,8 @@ import (
 	"github.com/matchd/matchd/bench/load"
 )
 
-// process is a server that this bench has started.
-type process struct {
+// Process is a server that a bench has started.
+type Process struct {
 	name string
 	cmd  *exec.Cmd
 	said tail
@@ -25,9 +27,9 @@ type process struct {
 // startTime is how long a server may take until it accepts connections.
 const startTime = 3 * time.Minute
 
-// startProcess starts a server on a core of its own.
-func startProcess(ctx context.Context, name string, core int, program string, args ...string) (*process, error) {
-	p := &process{name: name, cmd: exec.CommandContext(ctx, program, args...), done: make(chan struct{})}
+// Start starts a server on a core of its own.
+func Start(ctx context.Context, name string, core int, program string, args ...string) (*Process, error) {
+	p := &Process{name: name, cmd: exec.CommandContext(ctx, program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
 	p.cmd.WaitDelay = time.Second
 	if err := load.Start(p.cmd, core); err != nil {
@@ -40,10 +42,14 @@ func startProcess(ctx context.Context, name string, core int, program string, ar
 	return p, nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+// Name is what the server is called in errors.
+func (p *Process) Name() string { return p.name }
 
-// accepts waits until the server accepts connections.
-func (p *process) accepts(ctx context.Context, network, address string) error {
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Accepts waits until the server accepts connections.
+func (p *Process) Accepts(ctx context.Context, network, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
@@ -55,19 +61,24 @@ func (p *process) accepts(ctx context.Context, network, address string) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not accept connections: %w", p.name, err)
 		case <-p.done:
-			return p.ended()
+			return p.Ended()
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-// ended is the error that the server has ended. It comes after done.
-func (p *process) ended() error {
+// Ended is the error that the server has ended; nil while it runs.
+func (p *Process) Ended() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
 	return fmt.Errorf("%s ended (%w) and said: %s", p.name, p.err, &p.said)
 }
 
-// close ends the server. None of them has anything to save.
-func (p *process) close() {
+// Close ends the server. None of them has anything to save.
+func (p *Process) Close() {
 	_ = p.cmd.Process.Kill() // or it has ended
 	<-p.done
 }
@@ -95,8 +106,8 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.b))
 }
 
-// freePort finds an address of this machine that nobody listens on.
-func freePort() (string, error) {
+// FreePort finds an address of this machine that nobody listens on.
+func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -107,11 +118,11 @@ func freePort() (string, error) {
 // longestSocket is the longest path that a unix socket may have on Linux.
 const longestSocket = 107
 
-// socket names a unix socket in a folder.
-func socket(dir, name string) (string, error) {
+// Socket names a unix socket in a folder.
+func Socket(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
 	if len(path) > longestSocket {
-		return "", fmt.Errorf("wire: the path of a socket would have %d bytes, more than %d: give a folder with a shorter name", len(path), longestSocket)
+		return "", fmt.Errorf("process: the path of a socket would have %d bytes, more than %d: give a folder with a shorter name", len(path), longestSocket)
 	}
 	return path, nil
 }

@@ -1,4 +1,4 @@
-package wire
+package process
 
 import (
 	"fmt"
@@ -10,21 +10,21 @@ import (
 // A server that ends before it accepts connections is an error that has the end
 // of what it said.
 func TestProcessEnds(t *testing.T) {
-	core, _, err := cores()
+	core, _, err := Cores()
 	if err != nil {
 		t.Skip(err)
 	}
-	p, err := startProcess(t.Context(), "the server", core, "/bin/sh", "-c", "echo no such flag >&2; exit 3")
+	p, err := Start(t.Context(), "the server", core, "/bin/sh", "-c", "echo no such flag >&2; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.accepts(t.Context(), "unix", filepath.Join(t.TempDir(), "s"))
+	err = p.Accepts(t.Context(), "unix", filepath.Join(t.TempDir(), "s"))
 	if err == nil || !strings.Contains(err.Error(), "the server ended (exit status 3) and said: no such flag") {
 		t.Errorf("the error is %v", err)
 	}
-	p.close()
-	p.close()
-	if _, err := startProcess(t.Context(), "nothing", core, filepath.Join(t.TempDir(), "not")); err == nil {
+	p.Close()
+	p.Close()
+	if _, err := Start(t.Context(), "nothing", core, filepath.Join(t.TempDir(), "not")); err == nil {
 		t.Error("what is not there is started")
 	}
 }
@@ -46,10 +46,10 @@ func TestTail(t *testing.T) {
 
 func TestSocket(t *testing.T) {
 	dir := "/" + strings.Repeat("d", longestSocket-3)
-	if path, err := socket(dir, "s"); err != nil || len(path) != longestSocket {
+	if path, err := Socket(dir, "s"); err != nil || len(path) != longestSocket {
 		t.Error(path, err)
 	}
-	if path, err := socket(dir, "so"); err == nil {
+	if path, err := Socket(dir, "so"); err == nil {
 		t.Errorf("%s is no path of a socket", path)
 	}
 }
