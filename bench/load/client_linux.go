@@ -49,7 +49,7 @@ func (c Config) run(ctx context.Context, p plan) (r Result, err error) {
 
 func (c Config) measure(ctx context.Context, p plan) (_ Result, err error) {
 	l := &client{Config: c, plan: p, poll: -1, blocked: -1}
-	l.result = Result{Latency: newHistogram(), Late: newHistogram(), spread: p.d}
+	l.result = Result{Latency: newHistogram(), Late: newHistogram(), plan: p}
 	if p.open {
 		l.result.latencies = make([]time.Duration, p.n)
 		for i := range l.result.latencies {

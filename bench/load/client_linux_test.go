@@ -229,6 +229,44 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// An open loop at times of its own sends none before its time, and tells the
+// latencies by number.
+func TestOpenAt(t *testing.T) {
+	const pause = 20 * time.Millisecond
+	times := []time.Duration{0, 0, 1e6, 30e6, 31e6, 60e6}
+	slow := map[string]bool{"request 3\n": true}
+	c, end := serve(t, "tcp", func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			l, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if slow[l] {
+				time.Sleep(pause)
+			}
+			if _, err := io.WriteString(c, l); err != nil {
+				return
+			}
+		}
+	})
+	c.Connections = 3
+	r, err := c.OpenAt(t.Context(), times)
+	end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Requests != len(times) || r.Elapsed < times[len(times)-1] {
+		t.Errorf("%d requests in %s", r.Requests, r.Elapsed)
+	}
+	if h := r.Of(func(i int) bool { return i == 3 }); h.TotalCount() != 1 || time.Duration(h.Max()) < pause {
+		t.Errorf("request 3 took %s", time.Duration(h.Max()))
+	}
+	if n := r.Between(r.Start.Add(30e6), r.Start.Add(60e6)).TotalCount(); n != 2 {
+		t.Errorf("%d requests were due in a window of two", n)
+	}
+}
+
 // What a server's pause keeps from being sent counts from the time that it
 // should have been sent at.
 func TestOpenCountsFromIntendedTime(t *testing.T) {

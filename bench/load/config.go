@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -62,6 +63,23 @@ func (c Config) Open(ctx context.Context, rate float64, d time.Duration) (Result
 	return c.run(ctx, plan{d: d, open: true, n: int(n)})
 }
 
+// OpenAt is Open with requests at the given times since its start, ascending.
+func (c Config) OpenAt(ctx context.Context, times []time.Duration) (Result, error) {
+	switch n := len(times); {
+	case n == 0 || n > maxRequests:
+		return Result{}, fmt.Errorf("load: %d requests: from 1 to %d in all are possible", n, maxRequests)
+	case !slices.IsSorted(times) || times[0] < 0:
+		return Result{}, errors.New("load: the times of requests do not ascend from 0")
+	case c.Pipeline > 1:
+		return Result{}, errors.New("load: an open loop has no pipeline: leave it unset")
+	}
+	d := times[len(times)-1] + 1
+	if err := c.check(d); err != nil {
+		return Result{}, err
+	}
+	return c.run(ctx, plan{d: d, open: true, n: len(times), times: times})
+}
+
 func (c Config) check(d time.Duration) error {
 	switch {
 	case c.Network != "tcp" && c.Network != "unix":
@@ -94,6 +112,8 @@ type plan struct {
 	d    time.Duration
 	open bool
 	n    int // requests of an open loop
+	// times are those of an open loop that are not even; nil are even ones.
+	times []time.Duration
 }
 
 // done reports whether no more is to be sent after the first sent requests.
@@ -105,7 +125,12 @@ func (p plan) done(sent int, now time.Duration) bool {
 }
 
 // due is the intended time of request i of an open loop.
-func (p plan) due(i int) time.Duration { return dueAt(i, p.n, p.d) }
+func (p plan) due(i int) time.Duration {
+	if p.times != nil {
+		return p.times[i]
+	}
+	return dueAt(i, p.n, p.d)
+}
 
 // dueAt spreads n requests evenly over d.
 func dueAt(i, n int, d time.Duration) time.Duration {

@@ -99,6 +99,35 @@ func TestFramersFindResponses(t *testing.T) {
 	}
 }
 
+// HTTPOf takes the statuses that it is given, a 204 without a length among them,
+// counts each response once, when it is whole, and refuses others.
+func TestHTTPOf(t *testing.T) {
+	responses := []string{
+		"HTTP/1.1 204 No Content\r\nDate: today\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+		"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\n\r\n",
+	}
+	count := map[int]int{200: 0, 204: 0, 429: 0}
+	next := HTTPOf(count)
+	for _, r := range responses {
+		for cut := range len(r) {
+			if n, err := next([]byte(r[:cut])); n != 0 || err != nil {
+				t.Fatalf("%q: %d, %v", r[:cut], n, err)
+			}
+		}
+		if n, err := next([]byte(r + responses[0])); n != len(r) || err != nil {
+			t.Fatalf("%q: %d, %v", r, n, err)
+		}
+	}
+	if count[200] != 1 || count[204] != 2 || count[429] != 1 {
+		t.Errorf("%v", count)
+	}
+	if n, err := next([]byte("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")); n != 0 || err == nil || count[503] != 0 {
+		t.Errorf("a status that is not named: %d, %v, %v", n, err, count)
+	}
+}
+
 // What is no good response is refused by what it is, and the refusal repeats
 // nothing that might be somebody's.
 func TestFramersRefuse(t *testing.T) {

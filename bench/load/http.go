@@ -9,49 +9,80 @@ import (
 // HTTP frames responses of HTTP/1.1 (RFC 9112) with a Content-Length. A status
 // other than 200, or a body of another framing, is an error.
 func HTTP(b []byte) (n int, err error) {
+	n, status, err := frameHTTP(b)
+	if err == nil && status != 0 && status != ok {
+		return 0, fmt.Errorf("http: the status is %d, not %d", status, ok)
+	}
+	return n, err
+}
+
+// HTTPOf returns a framer as HTTP is that takes other statuses, which have an
+// entry in count, and counts the responses there.
+func HTTPOf(count map[int]int) func(b []byte) (int, error) {
+	return func(b []byte) (int, error) {
+		n, status, err := frameHTTP(b)
+		if err != nil || n == 0 {
+			return 0, err
+		}
+		if _, ok := count[status]; !ok {
+			return 0, fmt.Errorf("http: the status is %d", status)
+		}
+		count[status]++
+		return n, nil
+	}
+}
+
+// Statuses that the framers know.
+const ok, noContent = 200, 204
+
+// frameHTTP returns the length of a response and its status; either is 0 while
+// it has not come.
+func frameHTTP(b []byte) (n, status int, err error) {
 	length := -1
 	for at, first := 0, true; ; first = false {
 		line, next, err := textLine(b, at)
 		if next == 0 || err != nil {
-			return 0, err
+			return 0, status, err
 		}
 		at = next
 		switch {
 		case first:
-			if err := okStatus(line); err != nil {
-				return 0, err
+			if status, err = statusOf(line); err != nil {
+				return 0, 0, err
+			}
+			if status == noContent {
+				length = 0 // which it does not say
 			}
 		case len(line) == 0:
 			if length < 0 {
-				return 0, errors.New("http: the response has no Content-Length")
+				return 0, 0, errors.New("http: the response has no Content-Length")
 			}
 			if len(b)-at < length {
-				return 0, nil
+				return 0, status, nil
 			}
-			return at + length, nil
+			return at + length, status, nil
 		default:
 			n, err := contentLength(line)
 			if err != nil || n >= 0 && length >= 0 {
-				return 0, errors.New("http: the response's body has a framing that is not one Content-Length")
+				return 0, 0, errors.New("http: the response's body has a framing that is not one Content-Length")
 			}
 			length = max(length, n)
 		}
 	}
 }
 
-// okStatus checks a status line.
-func okStatus(line []byte) error {
+// statusOf reads a status line.
+func statusOf(line []byte) (int, error) {
 	const version = "HTTP/1.1 "
 	if len(line) < len(version)+3 || string(line[:len(version)]) != version {
-		return errors.New("http: the response does not start with a status of HTTP/1.1")
+		return 0, errors.New("http: the response does not start with a status of HTTP/1.1")
 	}
 	status, rest := line[len(version):len(version)+3], line[len(version)+3:]
-	if code, ok := number(status); !ok || len(rest) > 0 && rest[0] != ' ' {
-		return errors.New("http: the response's status is no number")
-	} else if code != 200 {
-		return fmt.Errorf("http: the status is %d, not 200", code)
+	code, ok := number(status)
+	if !ok || len(rest) > 0 && rest[0] != ' ' {
+		return 0, errors.New("http: the response's status is no number")
 	}
-	return nil
+	return code, nil
 }
 
 var errFraming = errors.New("framing")

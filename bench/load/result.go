@@ -30,7 +30,7 @@ type Result struct {
 	Waited int
 
 	latencies []time.Duration // of an open loop, by intended time
-	spread    time.Duration   // over which they were to be sent
+	plan      plan
 }
 
 // Rate is requests a second.
@@ -42,10 +42,22 @@ func (r Result) Between(from, to time.Time) *hdrhistogram.Histogram {
 	h := newHistogram()
 	n := len(r.latencies)
 	first := func(t time.Time) int {
-		return sort.Search(n, func(i int) bool { return dueAt(i, n, r.spread) >= t.Sub(r.Start) })
+		return sort.Search(n, func(i int) bool { return r.plan.due(i) >= t.Sub(r.Start) })
 	}
 	for i := first(from); i < first(to); i++ {
 		record(h, r.latencies[i])
+	}
+	return h
+}
+
+// Of returns the latencies of those requests of an open loop, by their number,
+// of which f is true.
+func (r Result) Of(f func(i int) bool) *hdrhistogram.Histogram {
+	h := newHistogram()
+	for i, d := range r.latencies {
+		if f(i) {
+			record(h, d)
+		}
 	}
 	return h
 }

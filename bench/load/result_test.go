@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,26 +64,56 @@ func TestIntendedTimes(t *testing.T) {
 // alone.
 func TestBetween(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := Result{Start: time.Now(), spread: time.Duration(rapid.Int64Range(1, 1e9).Draw(t, "spread"))}
+		spread := rapid.Int64Range(1, 1e9).Draw(t, "spread")
 		n := rapid.IntRange(1, 100).Draw(t, "requests")
+		r := Result{Start: time.Now(), plan: plan{d: time.Duration(spread), n: n}}
+		if rapid.Bool().Draw(t, "uneven") {
+			for range n {
+				r.plan.times = append(r.plan.times, time.Duration(rapid.Int64Range(0, spread).Draw(t, "time")))
+			}
+			slices.Sort(r.plan.times)
+		}
 		for i := range n {
 			r.latencies = append(r.latencies, time.Duration(i+1)) // small enough to be told apart
 		}
-		from := rapid.Int64Range(-10, int64(r.spread)+10).Draw(t, "from")
-		to := rapid.Int64Range(from, int64(r.spread)+20).Draw(t, "to")
+		from := rapid.Int64Range(-10, spread+10).Draw(t, "from")
+		to := rapid.Int64Range(from, spread+20).Draw(t, "to")
 		h := r.Between(r.Start.Add(time.Duration(from)), r.Start.Add(time.Duration(to)))
 		want := newHistogram()
 		for i, l := range r.latencies {
-			if due := int64(dueAt(i, n, r.spread)); due >= from && due < to {
+			if due := int64(r.plan.due(i)); due >= from && due < to {
 				record(want, l)
 			}
 		}
 		if !h.Equals(want) || h.TotalCount() != want.TotalCount() {
-			t.Fatalf("from %d to %d of %s: %d requests, not %d", from, to, r.spread, h.TotalCount(), want.TotalCount())
+			t.Fatalf("from %d to %d of %d: %d requests, not %d", from, to, spread, h.TotalCount(), want.TotalCount())
 		}
 	})
 	if r := (Result{Start: time.Now()}); r.Between(r.Start, r.Start.Add(time.Hour)).TotalCount() != 0 {
 		t.Error("a closed loop has intended times")
+	}
+}
+
+// Of tells requests apart by their numbers.
+func TestOf(t *testing.T) {
+	r := Result{latencies: []time.Duration{1, 2, 3, 4, 5}}
+	h := r.Of(func(i int) bool { return i%2 == 1 })
+	if h.TotalCount() != 2 || h.Min() != 2 || h.Max() != 4 {
+		t.Errorf("%d latencies, from %d to %d", h.TotalCount(), h.Min(), h.Max())
+	}
+}
+
+// Times that cannot be kept are refused.
+func TestOpenAtRefused(t *testing.T) {
+	c := Config{Network: "tcp", Address: "127.0.0.1:1", Connections: 1, Requests: [][]byte{[]byte("x")}, Next: HTTP, CPU: -1}
+	for _, times := range [][]time.Duration{nil, {-1, 2}, {2, 1}} {
+		if _, err := c.OpenAt(context.Background(), times); err == nil || !strings.Contains(err.Error(), "load: ") {
+			t.Errorf("%v: %v", times, err)
+		}
+	}
+	c.Pipeline = 2
+	if _, err := c.OpenAt(context.Background(), []time.Duration{0}); err == nil || !strings.Contains(err.Error(), "pipeline") {
+		t.Errorf("a pipeline: %v", err)
 	}
 }
 
