@@ -22,6 +22,10 @@ type World struct {
 	// IDs is how many mobile ids belong to somebody.
 	IDs  int
 	Seed uint64
+	// Bids makes it one for bid requests: the tenant has declared its segments
+	// for the bid stream, each person has a cookie too, and there is a second
+	// tenant, [Neighbour], without customers.
+	Bids bool
 }
 
 // AsOf is the time that the snapshot is of.
@@ -89,8 +93,29 @@ func (w *World) Segments(person int) []uint32 {
 // Tenant is the one whose customers they are.
 const Tenant = "acme"
 
+// Of a world for bid requests.
+const (
+	Neighbour = "bolt"
+	Cookies   = "cookie.publisher-a" // namespace
+	Domain    = "acme.example"       // of Tenant
+	Segtax    = 501
+)
+
+// Cookie returns the cookie of a person in a world for bid requests; those from
+// Persons on belong to nobody.
+func (w *World) Cookie(person int) []byte {
+	return fmt.Appendf(nil, "%016x%016x", mix(^w.Seed^uint64(person)<<1), mix(^w.Seed^uint64(person)<<1|1))
+}
+
+// BidSegment is what a segment is called in a bid request.
+func BidSegment(segment uint32) string { return fmt.Sprint(7000 + segment) }
+
 func (w *World) dictionaries() (snapshot.Dictionaries, error) {
-	ns, err := index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: index.CRMPrefix + Tenant}))
+	spaces := append(index.Builtin(), index.Namespace{Name: index.CRMPrefix + Tenant})
+	if w.Bids {
+		spaces = append(spaces, index.Namespace{Name: Cookies}, index.Namespace{Name: index.CRMPrefix + Neighbour})
+	}
+	ns, err := index.NewNamespaces(spaces)
 	d := snapshot.Dictionaries{
 		Namespaces: ns,
 		Sources:    []snapshot.Source{{Name: "bench", Party: snapshot.FirstParty}},
@@ -98,6 +123,14 @@ func (w *World) dictionaries() (snapshot.Dictionaries, error) {
 	}
 	for i := range segments {
 		d.Segments = append(d.Segments, snapshot.Segment{Code: fmt.Sprintf("segment.%03d", i)})
+	}
+	if w.Bids {
+		d.Tenants[0].Domain = Domain
+		d.Tenants[0].BidStream = &snapshot.BidStream{Segtax: Segtax, Segments: map[string]string{}}
+		for i, s := range d.Segments {
+			d.Tenants[0].BidStream.Segments[s.Code] = BidSegment(uint32(i))
+		}
+		d.Tenants = append(d.Tenants, snapshot.Tenant{Name: Neighbour, LegalBasis: snapshot.Consent, ConsentMaxAge: 36})
 	}
 	return d, err
 }
@@ -180,14 +213,22 @@ func (w *World) person(ns *index.Namespaces, hasher index.Hasher, person int, id
 			Method: snapshot.Observed, Seen: day - snapshot.Day(mix(uint64(person))%30),
 		})
 	}
+	link := func() {
+		k := uint32(len(p.Nodes) - 1)
+		p.Links = append(p.Links, snapshot.Link{A: 0, B: k, Method: snapshot.Observed, First: p.Nodes[k].Seen, Last: p.Nodes[k].Seen})
+	}
 	add(crm, w.Customer(person))
 	for i := range PerPerson {
 		if at := person*PerPerson + i; at < w.IDs {
 			u := w.UUID(at)
 			add(maid, u[:])
-			k := uint32(len(p.Nodes) - 1)
-			p.Links = append(p.Links, snapshot.Link{A: 0, B: k, Method: snapshot.Observed, First: p.Nodes[k].Seen, Last: p.Nodes[k].Seen})
+			link()
 		}
+	}
+	if w.Bids {
+		cookie, _ := ns.ByName(Cookies)
+		add(cookie, w.Cookie(person))
+		link()
 	}
 	p.Profiles = []snapshot.Profile{{
 		Customer: w.Customer(person), Segments: w.Segments(person),

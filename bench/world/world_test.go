@@ -1,6 +1,8 @@
 package world
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,5 +56,60 @@ func TestAnswersLast(t *testing.T) {
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// In a world for bid requests a cookie leads where the person's mobile ids do,
+// and what else there is answers as in one that is not.
+func TestBids(t *testing.T) {
+	plain, w := &World{IDs: 100, Seed: 4}, &World{IDs: 100, Seed: 4, Bids: true}
+	answers := map[*World][]string{}
+	for _, w := range []*World{plain, w} {
+		store, err := w.Publish(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := engine.New(engine.Options{Store: store, Now: w.AsOf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := []string{engine.All}
+		if err := e.SetClients([]engine.Client{{Name: "bench", Grants: []engine.Grant{{Tenant: Tenant, Segments: all, Namespaces: all, Customers: true}}}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.Begin("bench")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for person := range w.Persons() + 1 {
+			var b engine.Batch
+			if err := s.Match(&b, [][]byte{w.AppendText(nil, person*PerPerson), fmt.Appendf(nil, "%s:%s", Cookies, w.Cookie(person))}); err != nil {
+				t.Fatal(err)
+			}
+			customer := func(a *engine.Answer) string {
+				if !a.Matched() {
+					return string(a.Reason)
+				}
+				return fmt.Sprint(string(b.Customer(&b.Profiles(a)[0])), b.Segments(&b.Profiles(a)[0]))
+			}
+			device, cookie := customer(&b.Answers[0]), customer(&b.Answers[1])
+			answers[w] = append(answers[w], device)
+			if w.Bids && device != cookie {
+				t.Errorf("person %d: %s by the device and %s by the cookie", person, device, cookie)
+			}
+			if known := person < w.Persons(); known != b.Answers[0].Matched() {
+				t.Errorf("person %d: %s", person, device)
+			}
+		}
+		s.End()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(answers[plain], answers[w]) {
+		t.Errorf("answers differ:\n%v\n%v", answers[plain], answers[w])
 	}
 }
