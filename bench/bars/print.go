@@ -88,6 +88,20 @@ func (r *Result) printBars(w io.Writer) {
 		count[Met]+count[AimReached], len(list), Met, count[AimReached], AimReached, count[Missed], Missed, count[Unmeasured], Unmeasured)
 }
 
+// PrintTable prints bars that have no aim and are of one kind of memory, and how
+// many of them are met.
+func PrintTable(w io.Writer, list []Bar) {
+	fmt.Fprint(w, "| what | bar | measured | |\n|---|---|---|---|\n")
+	count := map[Mark]int{}
+	for i := range list {
+		b := &list[i]
+		count[b.Mark()]++
+		fmt.Fprintf(w, "| %s | %s%s %s | %s | %s |\n", b.What, b.Want.symbol(b.Bound), number(b.Bound), b.Unit, b.Value.text(), b.outcome())
+	}
+	fmt.Fprintf(w, "\n%d of %d bars are met (%s), %d missed (%s), %d not measured (%s).\n",
+		count[Met], len(list), Met, count[Missed], Missed, count[Unmeasured], Unmeasured)
+}
+
 // symbol is a bound's sign; of nothing at all there is no less.
 func (w Want) symbol(bound float64) string {
 	switch {

@@ -69,16 +69,17 @@ skipped, and said to be. A bar that is missed is no failure of the command.`,
 			r.Markdown(cmd.OutOrStdout())
 			return err
 		}
-		return writeBars(cmd, r, out, benchOut)
+		var tables, lines bytes.Buffer
+		r.Markdown(&tables)
+		r.Benchmark(&lines)
+		return writeResults(cmd, &tables, &lines, out, benchOut)
 	}
 	return cmd
 }
 
-// writeBars prints the tables, and writes the files that are named.
-func writeBars(cmd *cobra.Command, r *bars.Result, out, benchOut string) error {
-	var tables, lines bytes.Buffer
-	r.Markdown(&tables)
-	r.Benchmark(&lines)
+// writeResults prints the tables, and writes them and the lines to the files
+// that are named.
+func writeResults(cmd *cobra.Command, tables, lines *bytes.Buffer, out, benchOut string) error {
 	for _, f := range []struct {
 		name string
 		text []byte
