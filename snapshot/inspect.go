@@ -16,6 +16,7 @@ type SectionSize struct {
 type Inspection struct {
 	Name     string        `json:"snapshot"`
 	Manifest Manifest      `json:"manifest"`
+	Revision int           `json:"format_revision"`
 	Outdated bool          `json:"outdated"` // see Snapshot.Outdated
 	Bytes    int64         `json:"bytes"`
 	Sections []SectionSize `json:"sections"` // in the order of the files
@@ -39,7 +40,7 @@ func (s *Snapshot) Inspect(probes int) (in Inspection, err error) {
 }
 
 func (s *Snapshot) inspect(probes int) (Inspection, error) {
-	in := Inspection{Name: s.Name(), Manifest: s.Manifest, Outdated: s.Outdated(), Bytes: s.Bytes(), Probes: probes}
+	in := Inspection{Name: s.Name(), Manifest: s.Manifest, Revision: int(s.manifest.header.revision), Outdated: s.Outdated(), Bytes: s.Bytes(), Probes: probes}
 	sizes := map[string]int{}
 	tail := int64(0)
 	for _, f := range append([]*file{s.manifest}, s.files...) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/server"
 )
 
@@ -148,7 +149,7 @@ func addClient(config string, c newClient, out, errOut io.Writer) error {
 		if _, err := server.ParseConfig(f.path, data); err != nil {
 			return nil, fmt.Errorf("add client %s: %w", c.Name, err)
 		}
-		return data, nil
+		return data, auditClient(f.Audit, audit.ClientAdd, c.Name, server.HashKey(key))
 	})
 	if err != nil {
 		return err

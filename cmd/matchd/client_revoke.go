@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/server"
 )
 
@@ -33,13 +34,30 @@ func revokeClient(config, name string, out io.Writer) error {
 		if at < 0 {
 			return nil, unknownClient(f, name)
 		}
-		return f.without(at)
+		data, err := f.without(at)
+		if err != nil {
+			return nil, err
+		}
+		return data, auditClient(f.Audit, audit.ClientRevoke, name, f.Clients[at].Key)
 	})
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "revoked client %s in %s; a running daemon refuses its key within a second\n", name, config)
 	return err
+}
+
+// auditClient notes in the audit log, if the config names one, what is about to
+// be done to a client. What cannot be noted is not done.
+func auditClient(path, action, name string, key server.KeyHash) error {
+	log, err := openAudit(path)
+	if err != nil {
+		return err
+	}
+	if _, err := log.Append(audit.Entry{Actor: "cli", Action: action, Subject: name, Detail: map[string]string{"key": key.ID()}}); err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
 }
 
 func unknownClient(f configFile, name string) error {

@@ -50,7 +50,7 @@ func printInspection(w io.Writer, in *snapshot.Inspection) error {
 	m := &in.Manifest
 	ids := float64(max(m.Counts.Identifiers, 1))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "snapshot   %s, format %d.%d, of %s, key %s\n", in.Name, snapshot.FormatVersion, snapshot.Revision, m.AsOf.Format("2006-01-02 15:04:05"), m.KeyID)
+	fmt.Fprintf(w, "snapshot   %s, format %d.%d, of %s, key %s\n", in.Name, snapshot.FormatVersion, in.Revision, m.AsOf.Format("2006-01-02 15:04:05"), m.KeyID)
 	if in.Outdated {
 		fmt.Fprintln(w, "           the format has a newer revision: building it anew would gain something")
 	}
@@ -60,6 +60,9 @@ func printInspection(w io.Writer, in *snapshot.Inspection) error {
 	if l := m.Lineage; l != nil {
 		fmt.Fprintf(w, "persons    %s kept, %s new, %s merged, %s split, %s gone since %s\n",
 			count(l.Kept), count(l.New), count(l.Merged), count(l.Split), count(l.Gone), l.Previous)
+	}
+	if m.Counts.Anonymous > 0 {
+		fmt.Fprintf(w, "           %s persons have no profile\n", count(m.Counts.Anonymous))
 	}
 	for i, name := range slices.Sorted(maps.Keys(m.Rules)) {
 		title := ""

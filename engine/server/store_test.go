@@ -82,7 +82,10 @@ func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int) 
 		Namespaces: names,
 		Sources:    []snapshot.Source{{Name: "acme"}, {Name: "site", Party: snapshot.SecondParty}},
 		Tenants: []snapshot.Tenant{
-			{Name: "acme", LegalBasis: snapshot.Consent, ConsentMaxAge: 36},
+			{
+				Name: "acme", LegalBasis: snapshot.Consent, ConsentMaxAge: 36, Domain: "acme.example",
+				BidStream: &snapshot.BidStream{Segtax: 501, Segments: map[string]string{"vip": "A1"}},
+			},
 			{Name: "globex", LegalBasis: snapshot.Contract, ConsentMaxAge: 36},
 		},
 		Segments: testSegments,
