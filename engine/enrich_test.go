@@ -61,7 +61,8 @@ func TestEnrich(t *testing.T) {
 	}{
 		{"eid", `{"user":{"eids":[` + annsEID + `]}}`, engine.Enrich{}, withData(`"eids":[` + annsEID + `],`), engine.Matched},
 		{
-			"buyeruid of an exchange", `{"user":{"buyeruid":"ann's"}}`, engine.Enrich{Exchange: []byte("one")},
+			"buyeruid of an exchange", `{"user":{"buyeruid":"ann's"}}`,
+			engine.Enrich{Exchange: []byte("one")},
 			withData(`"buyeruid":"ann's",`), engine.Matched,
 		},
 		{"buyeruid of another exchange", `{"user":{"buyeruid":"ann's"}}`, engine.Enrich{Exchange: []byte("two")}, "", engine.Invalid},
@@ -72,14 +73,16 @@ func TestEnrich(t *testing.T) {
 		{"device", `{"device":{"ifa":"6d92078a-8246-4ba4-ae5b-76104861e7dc"}}`, engine.Enrich{}, "", engine.Unknown},
 		{
 			"device that limits tracking", `{"device":{"lmt":1,"ifa":"6d92078a-8246-4ba4-ae5b-76104861e7dc"}}`,
-			engine.Enrich{}, "", engine.Suppressed,
+			engine.Enrich{},
+			"", engine.Suppressed,
 		},
 		{"coppa", `{"regs":{"coppa":1},"user":{"eids":[` + annsEID + `]}}`, engine.Enrich{}, "", engine.Suppressed},
 		{"gdpr without a vendor", `{"regs":{"gdpr":1},"user":{"eids":[` + annsEID + `]}}`, engine.Enrich{}, "", engine.Suppressed},
 		{"two places that differ", `{"regs":{"gdpr":0,"ext":{"gdpr":1}},"user":{"eids":[` + annsEID + `]}}`, engine.Enrich{}, "", engine.Suppressed},
 		{
 			"two persons that tie", `{"user":{"eids":[` + annsEID + `,{"source":"pub.example","uids":[{"id":"bob's"}]}]}}`,
-			engine.Enrich{}, "", engine.Ambiguous,
+			engine.Enrich{},
+			"", engine.Ambiguous,
 		},
 		{"no id", `{}`, engine.Enrich{}, "", engine.Invalid},
 		{

@@ -214,7 +214,6 @@ func emptyOf(p *pool) *pool {
 // TestSignalsSuppress: what a signal forbids is not looked up, whether it is
 // known or not, and identifiers that the client may not ask by stay invalid.
 func TestSignalsSuppress(t *testing.T) {
-
 	p, _ := openPools(t, []*pool{story()}, engine.Client{Name: "c", Grants: []engine.Grant{grant("acme"), grant("bolt")}})
 	const maid = "maid:6d92078a-8246-4ba4-ae5b-76104861e7dc"
 	for _, c := range []struct {

@@ -131,7 +131,7 @@ func TestClientValidate(t *testing.T) {
 		"no number":        func(c *Client) { c.Rate = math.NaN() },
 		"a negative burst": func(c *Client) { c.Rate, c.Burst = 1, -1 },
 		"a vendor":         func(c *Client) { c.Privacy.Vendor = 1 }, // without purposes
-		"a purpose":        func(c *Client) { c.Privacy.Vendor, c.Privacy.Purposes = 1, 1 << 11 },
+		"a purpose":        func(c *Client) { c.Privacy.Vendor, c.Privacy.Purposes = 1, 1<<11 },
 		"a jurisdiction":   func(c *Client) { c.Privacy.Jurisdiction = 9 },
 		"a tenant":         func(c *Client) { c.Tenant = "client/x" },
 		"a grant's tenant": func(c *Client) { c.Grants[0].Tenant = "client/x" },

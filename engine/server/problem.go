@@ -30,7 +30,6 @@ var (
 		status: 401, detail: "send the header Authorization: Bearer KEY with a valid key",
 		header: [2]string{fasthttp.HeaderWWWAuthenticate, `Bearer realm="matchd"`},
 	}
-	problemNotGranted  = &problem{status: 403, detail: "this client may not list identifiers"}
 	problemPath        = &problem{status: 404, detail: "no such path"}
 	problemTimeout     = &problem{status: 408, close: true, detail: "the request did not arrive in time"}
 	problemBody        = &problem{status: 413, close: true, detail: "the body is too large; split the batch"}
