@@ -45,16 +45,26 @@ func hotRequests() map[string]hotRequest {
 		"match_unknown": {"GET", "/v1/match?id=" + maidNobody, "key-both", ""},
 		"match_batch":   {"POST", "/v1/match", "key-both", batch(ids...)},
 		"segments":      {"GET", "/v1/segments?experiment=a%20long%20name%20of%20an%20experiment%20with%20many%20words&buckets=100&id=" + maidOne, "key-both", ""},
+		"suppressed":    {"GET", "/v1/match?coppa=1&us_privacy=1YYN&id=" + maidOne, "key-both", ""},
+		"enrich":        {"POST", "/v1/openrtb/enrich?exchange=one&eids=1", "key-dsp", onePage},
+		"enrich_patch":  {"POST", "/v1/openrtb/enrich?mode=patch", "key-dsp", onePage},
 		"no_key":        {"GET", "/v1/match?id=" + maidOne, "", ""},
 		"health":        {"GET", "/health/ready", "key-both", ""},
 	}
+}
+
+// hotClients are those of hotRequests; the bidder has a rate that it keeps.
+func hotClients() []Client {
+	dsp := bidders()[0]
+	dsp.Rate, dsp.Burst = 1e8, 1e8
+	return append(testClients(), dsp)
 }
 
 func TestHandlerAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("under the race detector sync.Pool drops items at random")
 	}
-	s, err := New(Options{Pools: readyPools(t), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(t), Clients: hotClients()})
 	must(t, err)
 	for name, c := range hotRequests() {
 		ctx := requestCtx(t, c.method, c.target, c.key, c.body)
@@ -89,7 +99,7 @@ func TestAnswerIsNotShared(t *testing.T) {
 }
 
 func BenchmarkHandle(b *testing.B) {
-	s, err := New(Options{Pools: readyPools(b), Clients: testClients()})
+	s, err := New(Options{Pools: readyPools(b), Clients: hotClients()})
 	must(b, err)
 	for name, c := range hotRequests() {
 		b.Run(name, func(b *testing.B) {

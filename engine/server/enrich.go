@@ -34,13 +34,8 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 	defer q.view.End()
 	var added bool
 	var err error
-	q.out, added, _, err = s.pools.Enrich(&q.view, q.out[:0], ctx.Request.Body(), &o)
-	var syntax *openrtb.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return badRequest("byte %d of the bid request: %s", syntax.Offset, syntax.Problem)
-	case err != nil:
-		return problemTooLarge // engine.ErrTooLarge, and no other
+	if q.out, added, _, err = s.pools.Enrich(&q.view, q.out[:0], ctx.Request.Body(), &o); err != nil {
+		return problemBid(err)
 	}
 	status := fasthttp.StatusOK
 	if !added {
@@ -48,6 +43,15 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 	}
 	ctx.Response.SetStatusCode(status)
 	return nil
+}
+
+// problemBid is what is wrong with a bid request.
+func problemBid(err error) *problem {
+	var syntax *openrtb.SyntaxError
+	if errors.As(err, &syntax) {
+		return badRequest("byte %d of the bid request: %s", syntax.Offset, syntax.Problem)
+	}
+	return problemTooLarge // engine.ErrTooLarge, and no other
 }
 
 var problemMode = &problem{status: 400, detail: "mode is full, the bid request with the additions, or patch, the additions alone"}
