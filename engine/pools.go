@@ -22,9 +22,10 @@ type Pools struct {
 	verdicts *privacy.Verdicts
 }
 
-// rememberedVerdicts is how many verdicts about signals are remembered: a
-// bidder sees the same consent string of a visitor for months.
-const rememberedVerdicts = 1 << 14
+// RememberedVerdicts is how many verdicts about signals are remembered: a bidder
+// sees the same consent string of a visitor for months. They take some hundred
+// bytes each, and at most 64 MiB together.
+const RememberedVerdicts = 1 << 15
 
 // NewPools makes one of engines whose names are different.
 func NewPools(list ...Pool) (*Pools, error) {
@@ -36,7 +37,7 @@ func NewPools(list ...Pool) (*Pools, error) {
 			return nil, fmt.Errorf("engine: two stores are named %q", p.Name)
 		}
 	}
-	return &Pools{list: slices.Clone(list), verdicts: privacy.NewVerdicts(rememberedVerdicts)}, nil
+	return &Pools{list: slices.Clone(list), verdicts: privacy.NewVerdicts(RememberedVerdicts)}, nil
 }
 
 // All returns the engines, in order. The slice is not to be changed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/privacy"
 )
 
@@ -20,7 +21,7 @@ func (r *run) measureVerdicts(ctx context.Context) (err error) {
 		r.result.ConsentBytes += len(text)
 	}
 	r.result.ConsentBytes /= len(signals)
-	memory := privacy.NewVerdicts(2 * len(signals))
+	memory := privacy.NewVerdicts(engine.RememberedVerdicts)
 	decide := func(f func(privacy.Policy, *privacy.Signals, int64) privacy.Verdict) func(from, n int) error {
 		return func(from, n int) error {
 			for i := from; i < from+n; i++ {
