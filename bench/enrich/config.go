@@ -59,8 +59,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("enrich: %d requests and %d consent strings: give 100 to %d, and 1 to %d", c.Requests, c.Strings, 1<<20, 1<<14)
 	case c.Rounds < 1 || c.LatencyRounds < 0:
 		return fmt.Errorf("enrich: %d rounds, and %d of latency: give one at least, and 0 for no latency", c.Rounds, c.LatencyRounds)
-	case c.Duration < time.Millisecond || c.LatencyDuration < 10*time.Millisecond:
-		return fmt.Errorf("enrich: measuring for %s, and latency for %s: give a millisecond at least, and 10 for latency", c.Duration, c.LatencyDuration)
+	case c.Duration < time.Millisecond || c.LatencyDuration < 100*time.Millisecond:
+		return fmt.Errorf("enrich: measuring for %s, and latency for %s: give a millisecond at least, and 100 for latency", c.Duration, c.LatencyDuration)
 	case c.Rate < 100 || c.Limit < 10 || c.Rate > 1e6 || c.Limit > 1e5:
 		return fmt.Errorf("enrich: %d requests a second, beside a limit of %d: give 100 to %d, and 10 to %d", c.Rate, c.Limit, int(1e6), int(1e5))
 	case c.Memory != snapshot.Map && c.Memory != snapshot.Copy:

@@ -51,7 +51,7 @@ func consent(made time.Time, random *rand.Rand) []byte {
 	core.put(16, lastVendor)
 	core.put(1, 0) // as bits
 	for id := 1; id <= lastVendor; id++ {
-		core.put(1, flag(id == vendor || random.IntN(3) > 0))
+		core.put(1, bit(id == vendor || random.IntN(3) > 0))
 	}
 	core.put(16+1, 0) // vendors with legitimate interest
 	core.put(12, 0)   // publisher restrictions
@@ -77,7 +77,7 @@ func purposeBits() (set uint64) {
 // language writes two letters, or a country's, in 12 bits.
 func language(s string) uint64 { return uint64(s[0]-'A')<<6 | uint64(s[1]-'A') }
 
-func flag(b bool) uint64 {
+func bit(b bool) uint64 {
 	if b {
 		return 1
 	}

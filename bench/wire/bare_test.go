@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,6 +56,29 @@ func TestBareHandler(t *testing.T) {
 		if err := b.Serve(t.Context()); err == nil {
 			t.Errorf("%+v serves", b)
 		}
+	}
+}
+
+// A bare handler that echoes answers each request with its body.
+func TestBareHandlerEchoes(t *testing.T) {
+	tcp, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- BareHandler{TCP: tcp, Bytes: 7, Echo: true}.Serve(ctx) }()
+	conn := dialSoon(t, "tcp", tcp)
+	for _, body := range []string{"", "abc", strings.Repeat("x", 5000)} {
+		reply, err := exchange(conn, fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body), load.HTTP)
+		if _, got, _ := strings.Cut(string(reply), "\r\n\r\n"); err != nil || got != body {
+			t.Errorf("%.10q: %v, %.300q", body, err, reply)
+		}
+	}
+	_ = conn.Close()
+	end()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
