@@ -99,5 +99,9 @@ func (r *run) latency(ctx context.Context, come []arrival, steady, other [][]byt
 	}
 	r.result.Isolation.Refused += refused
 	r.result.Isolation.Served += sent - refused
-	return wire.PercentilesOf(res.Of(func(i int) bool { return !come[i].greedy }), res.Late), nil
+	took := res.Of(func(i int) bool { return !come[i].greedy })
+	if n := int(took.TotalCount()); n != len(come)-sent {
+		return wire.Percentiles{}, fmt.Errorf("there are latencies of %d requests, not of %d", n, len(come)-sent)
+	}
+	return wire.PercentilesOf(took, res.Late), nil
 }
