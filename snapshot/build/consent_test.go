@@ -91,7 +91,7 @@ func TestConsentOfFiles(t *testing.T) {
 		newer, older      string // consent_at, consent_expires_at, consent_purposes
 		consent, contract snapshot.Purposes
 	}{
-		{"nothing", ",,", "", no, both},
+		{"nothing", ",,", "", no, use},
 		{"a time", "2026-01-01,,", "", use, use},
 		{"share", "2026-01-01,,share", "", share, share},
 		{"share without a time", ",,share", "", no, share},
@@ -100,8 +100,8 @@ func TestConsentOfFiles(t *testing.T) {
 		{"share without a time, at an end", ",2026-10-31,share", "", no, no},
 		{"share without a time, with an end to come", ",2027-01-01,share", "", no, share},
 		{"an end alone", ",2026-10-31,", "", no, no},
-		{"an end to come alone", ",2027-01-01,", "", no, both},
-		{"share and nothing", "2026-01-01,,share\n,,", "", no, share},
+		{"an end to come alone", ",2027-01-01,", "", no, use},
+		{"share and nothing", "2026-01-01,,share\n,,", "", no, no},
 		{"share and an end", "2026-01-01,,share\n,2026-10-31,", "", no, no},
 		{"an end, and a later consent than another", "2026-01-01,,use\n2026-02-01,,use\n,2026-10-31,", "", no, no},
 		{"use and share", "2026-01-01,,use\n2026-01-01,,share", "", no, no},
@@ -109,7 +109,7 @@ func TestConsentOfFiles(t *testing.T) {
 		{"share and then both", "2026-01-01,,share\n2026-02-01,,use|share", "", both, both},
 		{"both and then share without a time", "2026-01-01,,use|share\n,,share", "", no, share},
 		{"both after the file, and share without a time", "2026-11-01,,use|share\n,,share", "", no, both},
-		{"an older file", ",,", "2026-01-01,,share", no, both},
+		{"an older file", ",,", "2026-01-01,,share", no, use},
 		{"a bad row, and an older file", "2099-01-01,,share", "2026-01-01,,use", use, use},
 	} {
 		for basis, want := range map[snapshot.LegalBasis]snapshot.Purposes{

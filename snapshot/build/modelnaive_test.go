@@ -157,7 +157,7 @@ func naivePermits(said []snapshot.ConsentState, t *config.Tenant, purpose snapsh
 // alonePermits reports whether a customer's only row permits a purpose: under
 // the basis consent it must give a time that has come, and ends after
 // consent_max_age if it names no end; under another one what it does not say
-// denies nothing.
+// denies nothing but sharing.
 func alonePermits(c snapshot.ConsentState, t *config.Tenant, purpose snapshot.Purposes, now int64) bool {
 	end := c.Expires
 	if t.LegalBasis == snapshot.Consent {
@@ -167,6 +167,9 @@ func alonePermits(c snapshot.ConsentState, t *config.Tenant, purpose snapshot.Pu
 		if end == 0 {
 			end = testAsOfPlus(c.At, t.ConsentMaxAge)
 		}
+	}
+	if purpose&snapshot.Share != 0 && (c.At == 0 || now < c.At) {
+		return false
 	}
 	return (end == 0 || now < end) && (c.At == 0 || c.Purposes&purpose == purpose)
 }

@@ -78,8 +78,11 @@ func mergeConsent(rows []row, t *config.Tenant) snapshot.ConsentState {
 			out.Expires = c.Expires
 		}
 	}
-	if latest == 0 || untimed && t.LegalBasis == snapshot.Consent {
+	switch {
+	case latest == 0 || untimed && t.LegalBasis == snapshot.Consent:
 		out.At, out.Purposes = 0, 0
+	case untimed:
+		out.Purposes &^= snapshot.Share // which needs consent under every basis
 	}
 	return out
 }
