@@ -33,6 +33,7 @@ type access struct {
 	shares  []int          // tenant that shares the customer ids of a namespace, or nobody
 	persons index.Hasher   // makes the person ids of the client's id space
 	policy  privacy.Policy
+	silent  privacy.Verdict // on a request that says nothing about privacy
 	bids    *BidRequests
 	granted bool // some tenant is
 
@@ -109,6 +110,7 @@ func (c Client) compileNow(s *snapshot.Snapshot, persons index.Hasher) *access {
 		shares:  slices.Repeat([]int{nobody}, s.Namespaces.Len()),
 		persons: persons,
 		policy:  c.Privacy,
+		silent:  privacy.Decide(c.Privacy, &privacy.Signals{}, 0),
 		bids:    &c.BidRequests,
 	}
 	for id, n := range s.Namespaces.All() {

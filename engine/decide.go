@@ -14,9 +14,11 @@ import (
 // the identifier is a customer id that a tenant shares, sharer, that customer
 // has to be one whom it shares: nobody else leads anywhere.
 func (s *Session) decide(b *Batch, a *Answer, tenants bitset, sharer, at int) {
-	if sharer != nobody && !s.vouches(b, sharer, at) {
-		*a = Answer{Reason: Unknown} // in nothing different from an absent one
-		return
+	if sharer != nobody {
+		if vouched, damaged := s.vouches(b, sharer, at); !vouched {
+			*a = Answer{Reason: Unknown, fault: damaged} // in nothing different from an absent one
+			return
+		}
 	}
 	before, r, p := b.mark(), &b.current, &b.profile
 	b.paths.reset(r, s.gen, s.oldest)
@@ -57,14 +59,14 @@ func (s *Session) decide(b *Batch, a *Answer, tenants bitset, sharer, at int) {
 
 // vouches reports whether identifier at of the current record is a customer
 // whom a tenant shares.
-func (s *Session) vouches(b *Batch, sharer, at int) bool {
+func (s *Session) vouches(b *Batch, sharer, at int) (vouched, damaged bool) {
 	profiles := b.current.Profiles()
 	for profiles.Next(&b.profile) {
 		if p := &b.profile; int(p.Tenant) == sharer && int(p.Node) == at && s.consent(p) == privacy.Allowed {
-			return true
+			return true, false
 		}
 	}
-	return false
+	return false, profiles.Err() != nil
 }
 
 // deny notes why a profile does not answer, unless another one does. Of two

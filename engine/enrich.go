@@ -79,10 +79,10 @@ func (p *Pools) Enrich(v *View, dst, body []byte, o *Enrich) (out []byte, added 
 
 // heard adds what the request says about privacy to what was heard elsewhere.
 func (b *bid) heard(elsewhere *privacy.Signals) *privacy.Signals {
-	s := elsewhere
-	if s == nil {
-		s = &b.signals
-		s.Reset()
+	s := &b.signals
+	s.Reset()
+	if elsewhere != nil {
+		*s = *elsewhere // which is the caller's, and about other requests too
 	}
 	for _, said := range b.request.Signals() {
 		kind := signalKinds[said.Signal]
@@ -159,7 +159,14 @@ func (b *bid) collect(v *View, person bool) {
 			b.declared(p, &profiles[k])
 		}
 	}
-	a.Data = slices.DeleteFunc(a.Data, func(d openrtb.Data) bool { return len(d.Segments) == 0 })
+	kept := 0
+	for i := range a.Data { // swapped, so that none loses its memory
+		if len(a.Data[i].Segments) > 0 {
+			a.Data[kept], a.Data[i] = a.Data[i], a.Data[kept]
+			kept++
+		}
+	}
+	a.Data = a.Data[:kept]
 	if p := v.Decided(); person && p.access.bids.Person.Source != "" {
 		b.offer(p)
 	}

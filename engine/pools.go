@@ -200,8 +200,12 @@ func (v *View) Bytes() (n int) {
 	return n + v.bid.bytes()
 }
 
+// Verdict is that on the signals of the request, by [Pools.Heed].
+func (v *View) Verdict() privacy.Verdict { return v.parts[0].verdict }
+
 // Heed makes the view's answers obey what a request says about privacy, under
-// the policy of the client. It comes before any question.
+// the policy of the client. It comes before any question; without it, the
+// request is taken to say nothing.
 func (p *Pools) Heed(v *View, signals *privacy.Signals) privacy.Verdict {
 	first := &v.parts[0]
 	verdict := p.verdicts.Decide(first.access.policy, signals, first.now)
@@ -251,12 +255,16 @@ func (v *View) deciding(reason func(*Part) Reason) *Part {
 	best := &v.parts[0]
 	for i := range v.parts[1:] {
 		p := &v.parts[1+i]
-		if reason(p).says() > reason(best).says() {
+		if reason(p).Outweighs(reason(best)) {
 			best = p
 		}
 	}
 	return best
 }
+
+// Outweighs reports whether a reason says more than another: of several stores
+// the one whose reason does speaks.
+func (r Reason) Outweighs(o Reason) bool { return r.says() > o.says() }
 
 // says orders reasons by how much they say.
 func (r Reason) says() int {

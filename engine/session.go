@@ -26,7 +26,8 @@ type Session struct {
 }
 
 // Heed makes the session's answers obey a verdict on what the request says
-// about privacy. It comes before any question; see [Pools.Heed].
+// about privacy. It comes before any question; see [Pools.Heed]. Without it, the
+// request is taken to say nothing.
 func (s *Session) Heed(v privacy.Verdict) { s.verdict = v }
 
 // suppressed reports whether identifiers of a namespace may not be used.
@@ -52,9 +53,10 @@ func (e *Engine) begin(client string, now time.Time) (Session, error) {
 			return Session{}, ErrUnknownClient
 		}
 		if pin, ok := st.gen.pins.acquire(); ok {
+			a = a.at(now.Unix())
 			return Session{
-				engine: e, gen: st.gen, access: a.at(now.Unix()), pin: pin,
-				now: now.Unix(), oldest: st.gen.oldestFresh(now),
+				engine: e, gen: st.gen, access: a, pin: pin,
+				now: now.Unix(), oldest: st.gen.oldestFresh(now), verdict: a.silent,
 			}, nil
 		}
 	}

@@ -16,7 +16,8 @@
 // uids[].id. A number is as good as a string; anything else and the empty
 // string are no id. Where eid, device or ext say something twice, the
 // last one counts; of ids said twice, each is read. Keys are matched exactly,
-// after unescaping. At most [MaxIDs] are read.
+// after unescaping. At most [MaxIDs] are read, and up to 16
+// more that are no eids.
 //
 // Signals ([Request.Signals]): regs.coppa, gdpr, us_privacy, gpp, gpp_sid, gpc,
 // and the same in regs.ext; user.consent and user.ext.consent; device.lmt and
@@ -27,8 +28,8 @@
 //   - where the key of a signal, or of an object that holds signals, is
 //     written in another case, such as "GDPR" or "Regs": the specification has
 //     it unknown, but parsers that ignore case see a signal;
-//   - where regs or regs.ext, and so each signal that could stand there, is
-//     neither an object, nor null, nor the empty array that some languages write
+//   - where regs, device, user or an ext of them, and so each signal that could
+//     stand there, is neither an object, nor null, nor the empty array that some languages write
 //     for an empty object;
 //   - of every signal, once where there are more than 32 values.
 //

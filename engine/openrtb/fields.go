@@ -5,14 +5,6 @@ import "bytes"
 // The functions here scan the value at i, note what it says, and return the
 // offset after it, or -1.
 
-// inside scans a value that is looked into where it is an object.
-func (r *Request) inside(o object, i, depth int) int {
-	if r.peek(i) != '{' {
-		return r.skip(i, depth)
-	}
-	return r.object(o, i, depth+1)
-}
-
 // list scans a value that should be an array, and notes where it can be added to.
 func (r *Request) list(s *slot, o object, i, depth int) int {
 	*s = slot{state: foreign, start: i}
@@ -38,7 +30,7 @@ func (r *Request) wholeUser(i, depth int) int {
 	case 'n':
 		r.user.state = null
 	}
-	return r.skip(i, depth)
+	return r.noObject(userSignals, i, depth)
 }
 
 func (r *Request) forgetUser() { r.data, r.eids, r.extEIDs = slot{}, slot{}, slot{} }
@@ -46,7 +38,7 @@ func (r *Request) forgetUser() { r.data, r.eids, r.extEIDs = slot{}, slot{}, slo
 func (r *Request) device(i, depth int) int {
 	first := len(r.ids)
 	r.source = nil
-	i = r.inside(deviceObject, i, depth)
+	i = r.inside(deviceObject, deviceSignals, i, depth)
 	for k := first; k < len(r.ids); k++ {
 		r.ids[k].Source = r.source
 	}
@@ -86,7 +78,11 @@ func (r *Request) sourceValue(i, depth int) int {
 
 func (r *Request) id(p Place, i, depth int) int {
 	text, _, end := r.scalar(i, depth)
-	if len(text) > 0 && len(r.ids) < MaxIDs {
+	limit := MaxIDs
+	if p != UserEID {
+		limit += reserved // no list of eids displaces the others
+	}
+	if len(text) > 0 && len(r.ids) < limit {
 		r.ids = append(r.ids, ID{Place: p, Value: text})
 	}
 	return end

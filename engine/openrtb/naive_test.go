@@ -117,7 +117,11 @@ type naiveID struct {
 // naiveIDs reads the ids of a request.
 func naiveIDs(root *node) (ids []naiveID) {
 	add := func(p openrtb.Place, value *node, source string, method int) {
-		if text, ok := value.scalar(); ok && text != "" && len(ids) < openrtb.MaxIDs {
+		limit := openrtb.MaxIDs
+		if p != openrtb.UserEID {
+			limit += 16 // a place of their own
+		}
+		if text, ok := value.scalar(); ok && text != "" && len(ids) < limit {
 			ids = append(ids, naiveID{p, source, text, method})
 		}
 	}
@@ -188,7 +192,7 @@ func naiveSignals(root *node) (signals []naiveSignal) {
 	}
 	var walk func(n *node, here map[string]openrtb.Signal, inner bool)
 	walk = func(n *node, here map[string]openrtb.Signal, inner bool) {
-		if len(here) == len(regsSignals) && (strings.IndexByte(`"0t`, n.kind) >= 0 || len(n.list) > 0) {
+		if strings.IndexByte(`"0t`, n.kind) >= 0 || len(n.list) > 0 {
 			note(here)
 		}
 		for _, m := range n.members {

@@ -10,6 +10,7 @@ const (
 	MaxIDs   = 256
 
 	maxSignals = 32
+	reserved   = 16 // beside MaxIDs, for ids that are no eids
 )
 
 // A SyntaxError says where a body stops being a bid request. It quotes nothing

@@ -129,14 +129,14 @@ func (r *Request) member(o object, key []byte, i, depth int) int {
 		case "user":
 			return r.wholeUser(i, depth)
 		case "regs":
-			return r.regsValue(regsObject, i, depth)
+			return r.inside(regsObject, regsSignals, i, depth)
 		}
 	case deviceObject:
 		switch string(key) {
 		case "ifa":
 			return r.id(IFA, i, depth)
 		case "ext":
-			return r.inside(deviceExt, i, depth)
+			return r.inside(deviceExt, deviceSignals, i, depth)
 		case "lmt":
 			return r.signal(LMT, i, depth)
 		}
@@ -182,7 +182,7 @@ func (r *Request) userMember(key []byte, i, depth int) int {
 		return r.signal(Consent, i, depth)
 	case "ext":
 		r.extEIDs = slot{}
-		return r.inside(userExt, i, depth)
+		return r.inside(userExt, userSignals, i, depth)
 	}
 	return r.other(userObject, key, i, depth)
 }
@@ -203,7 +203,7 @@ func (r *Request) regsMember(o object, key []byte, i, depth int) int {
 		return r.signal(GPC, i, depth)
 	case "ext":
 		if o == regsObject {
-			return r.regsValue(regsExt, i, depth)
+			return r.inside(regsExt, regsSignals, i, depth)
 		}
 	}
 	return r.other(o, key, i, depth)

@@ -52,15 +52,21 @@ func (r *Request) sections(i, depth int) int {
 	return i
 }
 
-// regsValue scans regs or regs.ext.
-func (r *Request) regsValue(o object, i, depth int) int {
-	c := r.peek(i)
-	if c == '{' {
+// inside scans a value that should be an object in which those signals may be.
+func (r *Request) inside(o object, signals []Signal, i, depth int) int {
+	if r.peek(i) == '{' {
 		return r.object(o, i, depth+1)
 	}
-	end := r.skip(i, depth)
+	return r.noObject(signals, i, depth)
+}
+
+// noObject scans a value in the place of an object: null and the empty array,
+// which some languages write for an empty object, say nothing, and of anything
+// else nobody can tell what its signals are.
+func (r *Request) noObject(signals []Signal, i, depth int) int {
+	c, end := r.peek(i), r.skip(i, depth)
 	if end >= 0 && c != 'n' && !(c == '[' && r.peek(r.space(i+1)) == ']') {
-		r.noteBad(regsSignals)
+		r.noteBad(signals)
 	}
 	return end
 }
@@ -86,6 +92,8 @@ type signalKey struct {
 var (
 	allSignals  = []Signal{GDPR, Consent, GPP, GPPSID, USPrivacy, GPC, LMT, COPPA}
 	regsSignals = []Signal{GDPR, GPP, GPPSID, USPrivacy, GPC, COPPA}
+
+	deviceSignals, userSignals = []Signal{LMT}, []Signal{Consent}
 
 	signalKeys = [...][]signalKey{
 		rootObject: {

@@ -57,7 +57,7 @@ func (s *Server) newAdmin() *http.Server {
 // key with the scope admin; health is no secret.
 func (s *Server) administered(next http.Handler) http.Handler {
 	if s.adminAt.local {
-		return next
+		return ofThisMachine(next, s.adminAt.network != "unix")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -76,6 +76,20 @@ func (s *Server) administered(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// ofThisMachine refuses what a page in a browser of this machine sends: it can
+// reach the listener, and make a name of its own resolve to it.
+func ofThisMachine(next http.Handler, named bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if named && !localHost([]byte(r.Host)) || r.Header.Get("Origin") != "" {
+			problemForeign.writeHTTP(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+var problemForeign = &problem{status: 403, detail: "the admin listener is for programs of this machine, by its own name"}
 
 // administrator names who administers, for the audit log.
 func (s *Server) administrator(r *http.Request) string {

@@ -74,7 +74,7 @@ func (s *Server) resolve(q *request) (*engine.Part, *engine.Answer, *problem) {
 		return part, part.Resolved(), nil
 	}
 	q.nobody = engine.Answer{Reason: engine.Unknown}
-	if v := s.pools.Heed(&q.view, &q.signals); v.All != privacy.None {
+	if v := q.view.Verdict(); v.All != privacy.None {
 		q.nobody = engine.Answer{Reason: engine.Suppressed, Signal: v.All}
 	}
 	return &q.view.Parts()[0], &q.nobody, nil

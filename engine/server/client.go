@@ -62,10 +62,20 @@ func (c Client) Validate() error {
 			return fmt.Errorf("client %s: %w", c.Name, err)
 		}
 	}
+	if !validName(c.Name) {
+		return fmt.Errorf("client %q: a name is 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-', and not %q", c.Name, openName)
+	}
 	if strings.Contains(c.Certificate, "*") {
 		return fmt.Errorf("client %s: certificate %q has to be one name", c.Name, c.Certificate)
 	}
 	return nil
+}
+
+// validName keeps names fit for logs and terminals, and [openName] for callers
+// without a key.
+func validName(s string) bool {
+	return len(s) <= 64 && s != openName &&
+		strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 func (c Client) listsIdentifiers() bool {
@@ -120,6 +130,11 @@ func (c Client) validateBrowser() error {
 	}
 	if err := (index.Namespace{Name: b.Namespace}).Validate(); err != nil {
 		return fmt.Errorf("browser: %w", err)
+	}
+	// Whoever copies the key can ask by any value: it has to be one that nobody
+	// can know or guess, which only the brand's own cookie is.
+	if slices.ContainsFunc(index.Builtin(), func(n index.Namespace) bool { return n.Name == b.Namespace }) || strings.HasPrefix(b.Namespace, index.CRMPrefix) {
+		return fmt.Errorf("browser: namespace %s is not that of a cookie", b.Namespace)
 	}
 	if !slices.ContainsFunc(c.Grants, func(g engine.Grant) bool {
 		return slices.Contains(g.Namespaces, b.Namespace) || slices.Contains(g.Namespaces, engine.All)

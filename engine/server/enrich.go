@@ -20,6 +20,9 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if p != nil {
 		return p
 	}
+	if len(q.ids) > 0 {
+		return problemBodyIDs
+	}
 	o := engine.Enrich{Exchange: asked.exchange, Person: asked.eids, Signals: &q.signals}
 	switch string(asked.mode) {
 	case "patch":

@@ -201,8 +201,11 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
 
 // enter is begin without regard to privacy.
 func (s *Server) enter(ctx *fasthttp.RequestCtx, q *request, n int) *problem {
-	if p := q.caller.spend(n, ctx.Time()); p != nil {
-		return p
+	if !q.paid { // it may be answered anew, see serve
+		if p := q.caller.spend(n, ctx.Time()); p != nil {
+			return p
+		}
+		q.paid = true
 	}
 	switch err := s.pools.Begin(&q.view, q.caller.name); {
 	case errors.Is(err, engine.ErrNotReady):

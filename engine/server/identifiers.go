@@ -43,7 +43,7 @@ func (s *Server) identifiers(ctx *fasthttp.RequestCtx, q *request) *problem {
 			return problemFault
 		}
 		if list.Reason != engine.Matched {
-			if list.Reason != engine.Unknown {
+			if list.Reason.Outweighs(reason) {
 				reason, signal = list.Reason, list.Signal
 			}
 			continue

@@ -80,6 +80,8 @@ func (q *request) appendStore(dst []byte, p *engine.Part) []byte {
 
 var problemNoID = &problem{status: 400, detail: "the query has no id, as in ?id=maid:6d92078a-8246-4ba4-ae5b-76104861e7dc"}
 
+var problemBodyIDs = &problem{status: 400, detail: "a POST has its ids in the body, not in the query"}
+
 // matchBatch serves POST /v1/match: each id is a question of its own.
 func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if q.encoded {
@@ -87,6 +89,9 @@ func (s *Server) matchBatch(ctx *fasthttp.RequestCtx, q *request) *problem {
 	}
 	if _, p := q.parseQuery(ctx.URI().QueryString()); p != nil {
 		return p
+	}
+	if len(q.ids) > 0 {
+		return problemBodyIDs
 	}
 	if p := q.parseIDs(ctx.Request.Body()); p != nil {
 		return p

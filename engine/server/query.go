@@ -82,8 +82,8 @@ func (q *request) parameter(out *query, name, value []byte) *problem {
 		out.experiment, out.hasExperiment = value, true
 	case "buckets":
 		twice = out.hasBuckets
-		n, err := strconv.Atoi(string(value[:min(len(value), 20)]))
-		if err != nil {
+		n, err := strconv.Atoi(string(value))
+		if err != nil || len(value) > 9 {
 			return badRequest("buckets is not a number")
 		}
 		out.buckets, out.hasBuckets = n, true
@@ -102,11 +102,31 @@ func (q *request) parameter(out *query, name, value []byte) *problem {
 	case "gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy", "lmt", "coppa":
 		// Said twice, they are in conflict unless they are equal.
 		q.signals.Set(signalOf(name), value)
+	default:
+		q.misspelt(name)
 	}
 	if twice {
 		return badRequest("%s is given twice", name)
 	}
 	return nil
+}
+
+// misspelt makes a signal that is written in another case one that cannot be
+// read: whoever sent it meant something by it.
+func (q *request) misspelt(name []byte) {
+	if len(name) > len("gdpr_consent") {
+		return
+	}
+	var lower [len("gdpr_consent")]byte
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		lower[i] = c
+	}
+	if k := signalOf(lower[:len(name)]); k != privacy.None {
+		q.signals.Malformed(k)
+	}
 }
 
 // signalOf is the privacy signal of a parameter.

@@ -14,6 +14,8 @@ type request struct {
 	caller  *caller
 	route   routeID
 	encoded bool   // the body
+	paid    bool   // it was taken from what the caller may ask
+	noted   bool   // the audit log has it
 	origin  string // whose pages may read the answer; empty is none
 
 	ids     [][]byte // asked, in order
@@ -40,7 +42,7 @@ func (q *request) release() {
 	q.ids = q.ids[:0]
 	clear(q.shown)
 	q.shown = q.shown[:0]
-	q.caller, q.origin = nil, ""
+	q.caller, q.origin, q.paid, q.noted = nil, "", false, false
 	q.out = q.out[:0]
 	q.signals.Reset()
 	q.trim()
