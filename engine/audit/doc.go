@@ -55,8 +55,10 @@
 // is appended until somebody has moved the log away.
 //
 // A log that was moved away goes on: the next append makes a new file, with a
-// chain of its own from [Genesis]. The two are not linked; note the head of the
-// old one.
+// chain of its own from [Genesis]. A process that has seen the old one begins it
+// with an entry log.continued, which names the old one's last number and head;
+// of one that has not, note the head of the old log yourself. A log that has
+// fewer entries than the process has seen takes no more.
 //
 // # No raw ids
 //

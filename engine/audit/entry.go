@@ -25,6 +25,8 @@ const (
 	ConfigReload    = "config.reload"
 	IdentifiersList = "identifiers.list"
 	AdminReload     = "admin.reload"
+	DaemonStart     = "daemon.start"
+	LogContinued    = "log.continued" // after another one, whose last entry it names
 )
 
 // Entry is what somebody did.

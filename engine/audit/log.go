@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/matchd/matchd/snapshot"
@@ -25,6 +26,10 @@ type Log struct {
 	turn chan struct{}
 	// patience is how long an append waits for others.
 	patience time.Duration
+	// seen is the number and head of the last entry that this process saw. It
+	// belongs to who has the turn.
+	seen end
+
 	// disk is what the file is written through; in tests it fails.
 	disk func(*os.File) file
 }
@@ -46,8 +51,8 @@ func Open(path string) (*Log, error) {
 		path: path, Now: time.Now, turn: make(chan struct{}, 1), patience: 5 * time.Second,
 		disk: func(f *os.File) file { return f },
 	}
-	err := l.locked(func(f file) error {
-		_, err := readEnd(f)
+	err := l.locked(func(f file) (err error) {
+		l.seen, err = readEnd(f)
 		return err
 	})
 	if err != nil {
@@ -74,8 +79,21 @@ func (l *Log) Append(e Entry) (r Record, err error) {
 
 func (l *Log) append(f file, e Entry) (Record, error) {
 	at, err := readEnd(f)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Record{}, err
+	case at.seq == 0 && l.seen.seq > 0:
+		// Moved away, or removed: the new log says what came before it.
+		before := Entry{Actor: e.Actor, Action: LogContinued, Detail: map[string]string{
+			"seq": strconv.FormatInt(l.seen.seq, 10), "head": l.seen.head.String(),
+		}}
+		l.seen = end{}
+		if _, err := l.append(f, before); err != nil {
+			return Record{}, err
+		}
+		return l.append(f, e)
+	case at.seq < l.seen.seq:
+		return Record{}, fmt.Errorf("%w: it ends with entry %d, and had %d", ErrCorrupt, at.seq, l.seen.seq)
 	}
 	r := Record{Seq: at.seq + 1, At: l.Now().Round(0), Entry: e, Torn: at.torn, Prev: at.head}
 	line, err := r.encode()
@@ -102,6 +120,7 @@ func (l *Log) append(f file, e Entry) (Record, error) {
 		_ = f.Truncate(at.size)
 		return Record{}, err
 	}
+	l.seen = end{seq: r.Seq, head: r.Hash}
 	return r, nil
 }
 

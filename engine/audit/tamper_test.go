@@ -242,19 +242,50 @@ func TestOtherDamageIsNotAppendedTo(t *testing.T) {
 	}
 }
 
-// A log that is moved away goes on under its name, from the beginning.
+// A log that is moved away goes on under its name, from the beginning, and who
+// has seen the old one says so; who has not cannot.
 func TestMovedAway(t *testing.T) {
 	path, before := written(t)
+	old, err := verify(before)
+	must(t, err)
 	l, err := Open(path)
 	must(t, err)
 	must(t, os.Rename(path, path+".1"))
 	r, err := l.Append(entries()[0])
 	must(t, err)
-	if r.Seq != 1 || r.Prev != Genesis() || !bytes.Equal(contentOf(t, path+".1"), before) {
+	var list []Record
+	_, err = Verify(bytes.NewReader(contentOf(t, path)), func(r Record, _ []byte) error { list = append(list, r); return nil })
+	must(t, err)
+	if r.Seq != 2 || len(list) != 2 || list[0].Prev != Genesis() || !bytes.Equal(contentOf(t, path+".1"), before) {
+		t.Errorf("got %+v", list)
+	}
+	if first := list[0]; first.Action != LogContinued || first.Detail["seq"] != strconv.FormatInt(old.Entries, 10) || first.Detail["head"] != old.Head.String() {
+		t.Errorf("it begins with %+v", first)
+	}
+	stranger, err := Open(path + ".2")
+	must(t, err)
+	r, err = stranger.Append(entries()[0])
+	must(t, err)
+	if r.Seq != 1 || r.Prev != Genesis() {
 		t.Errorf("got %+v", r)
 	}
-	_, err = verify(contentOf(t, path))
+}
+
+// A log that has lost its end while somebody has it open takes no more from
+// them.
+func TestCutWhileOpen(t *testing.T) {
+	path, before := written(t)
+	l, err := Open(path)
 	must(t, err)
+	lines := bytes.SplitAfter(before, []byte{'\n'})
+	cut := bytes.Join(lines[:len(lines)-2], nil)
+	must(t, os.WriteFile(path, cut, 0o600))
+	if _, err := l.Append(entries()[0]); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+	if !bytes.Equal(contentOf(t, path), cut) {
+		t.Error("it was appended to")
+	}
 }
 
 // The shell script of the package's doc finds what this package finds.

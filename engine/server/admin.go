@@ -1,10 +1,12 @@
 package server
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/bits"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -74,6 +76,18 @@ func (s *Server) administered(next http.Handler) http.Handler {
 			}
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// adminListener is the admin listener, with the public one's TLS where others
+// than this machine can reach it: their keys are not for the network to read.
+func (s *Server) adminListener() net.Listener {
+	if s.adminAt.local || s.tls == nil {
+		return s.adminLn
+	}
+	return tls.NewListener(s.adminLn, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.tls.current.Load().config, nil },
 	})
 }
 

@@ -142,8 +142,8 @@ func (w *ConfigWatch) take(c Config) error {
 	if err := w.server.SetClients(clients); err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}
+	w.server.auditClients(w.clients, clients)
 	w.clients = clients
-	w.server.auditClients(added, removed, changed)
 	w.log.Info("the clients have changed", "config", w.path,
 		"added", strings.Join(added, ", "), "removed", strings.Join(removed, ", "), "changed", strings.Join(changed, ", "))
 	return nil

@@ -106,7 +106,7 @@ type Server struct {
 	drain   time.Duration
 	log     *slog.Logger
 	metrics metrics
-	audit   *audit.Log // nil keeps nothing
+	audit   auditor
 
 	public   *fasthttp.Server
 	admin    *http.Server
@@ -159,7 +159,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{pools: o.Pools, open: o.Open, audit: o.Audit, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
+	s := &Server{pools: o.Pools, open: o.Open, audit: auditor{log: o.Audit}, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
 	s.lookup, s.sleep = s.serve, time.Sleep
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
@@ -171,6 +171,7 @@ func New(o Options) (*Server, error) {
 	if err := s.SetClients(o.Clients); err != nil {
 		return nil, err
 	}
+	s.auditStart(o.Clients)
 	s.public = s.newPublic()
 	s.admin = s.newAdmin()
 	return s, nil
@@ -233,7 +234,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- s.public.Serve(s.listener) }()
-	go func() { ended <- s.admin.Serve(s.adminLn) }()
+	go func() { ended <- s.admin.Serve(s.adminListener()) }()
 	var err error
 	running := 2
 	select {
