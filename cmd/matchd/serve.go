@@ -52,7 +52,7 @@ socket only: for trying it out.`,
 	f.StringVar(&config, "config", "", "matchd.yaml: the store, addresses and clients")
 	f.StringVar(&store, "store", "", "the store to serve, in place of --config")
 	f.StringVar(&o.Listen, "listen", server.DefaultListen, "address of the public listener, host:port or unix:/path")
-	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key")
+	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key on this machine, and elsewhere for one with the scope admin")
 	f.StringVar(&o.open, "open", "", "tenant to grant to callers without a key, on loopback")
 	f.StringVar(&memory, "memory", string(snapshot.Map), "serve from a map of the files, or from a checked copy")
 	f.DurationVar(&o.drain, "drain", time.Second, "how long to go on serving, unready, before stopping")
@@ -182,7 +182,11 @@ func printServing(out io.Writer, o daemonOptions, pools *engine.Pools, s *server
 	for i, p := range pools.All() {
 		fmt.Fprintln(out, storeLine(o.Stores[i], p))
 	}
-	fmt.Fprintf(out, "lookups: %s\n", shownURL(s.Addr()))
+	lookups := shownURL(s.Addr())
+	if o.TLS != nil {
+		lookups = strings.Replace(lookups, "http:", "https:", 1)
+	}
+	fmt.Fprintf(out, "lookups: %s\n", lookups)
 	admin := shownURL(s.AdminAddr())
 	if strings.HasPrefix(admin, "http:") {
 		admin += "/metrics" // a socket has no URL
