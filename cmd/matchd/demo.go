@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,7 +41,8 @@ func newDemoCommand() *cobra.Command {
 		Short: "Generate, build, serve, and print lookups to try",
 		Long: `Makes the files of an energy supplier and its partners, builds a snapshot of them
 into a store, prints what the onboarding gained, serves the snapshot without
-keys on this machine, and prints lookups to try. Ctrl-C ends it; files, store
+keys on this machine, prints lookups to try, and shows a bid request enriched
+and one suppressed. Ctrl-C ends it; files, store
 and report.html stay in --dir until the next demo.`,
 	}
 	f := cmd.Flags()
@@ -90,8 +93,16 @@ func demo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 	d := daemonOptions{open: tenant}
 	d.Stores, d.Memory = []server.StoreConfig{server.StoreAt(store)}, snapshot.Map
 	d.Listen, d.Admin = freeAddr(o.listen), freeAddr(o.admin)
-	d.started = func(public, _ string) { printLookups(out, shownURL(public), &world) }
-	if err := runDaemon(ctx, d, out); err != nil {
+	showing, stop := context.WithCancel(ctx)
+	var shown sync.WaitGroup
+	// It is told before the daemon answers, and asks it.
+	d.started = func(public, _ string) {
+		shown.Go(func() { show(showing, out, shownURL(public), &world) })
+	}
+	err = runDaemon(ctx, d, out)
+	stop()
+	shown.Wait()
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "stopped; files and store are in %s\n", o.dir)
@@ -149,6 +160,18 @@ func query(s string) string {
 	return strings.NewReplacer("%3A", ":", "+", "%20").Replace(url.QueryEscape(s))
 }
 
+// show prints what to try, and what bid requests are answered.
+func show(ctx context.Context, out io.Writer, base string, world *gen.Summary) {
+	printLookups(out, base, world)
+	if maid := bidder(world); maid != "" {
+		fmt.Fprintf(out, "\n5. Bid requests, and what they are answered\n")
+		for _, c := range bidCalls(base, maid) {
+			c.show(ctx, out)
+		}
+	}
+	fmt.Fprintf(out, "\nCtrl-C ends the demo.\n")
+}
+
 // printLookups prints a line to copy for each example of the world.
 func printLookups(out io.Writer, base string, world *gen.Summary) {
 	fmt.Fprintf(out, "\n4. Lookups to try, in another terminal\n")
@@ -159,5 +182,75 @@ func printLookups(out io.Writer, base string, world *gen.Summary) {
 			fmt.Fprintf(out, "\n# all identifiers of that customer\ncurl -s '%s/v1/identifiers?customer=%s:%s'\n", base, x.Tenant, query(x.Customer))
 		}
 	}
-	fmt.Fprintf(out, "\nCtrl-C ends the demo.\n")
+}
+
+// bidder is an advertising id of a phone whose bid requests are enriched, or
+// empty where the world has none.
+func bidder(world *gen.Summary) string {
+	candidates := world.Examples
+	if world.BidRequest != nil {
+		candidates = append([]gen.Example{*world.BidRequest}, candidates...)
+	}
+	for _, x := range candidates {
+		if maid, ok := strings.CutPrefix(x.Identifier, "maid:"); ok && len(x.BidStream) > 0 {
+			return maid
+		}
+	}
+	return ""
+}
+
+// bidRequest is that of an app on a phone, for its advertising id and lmt.
+const bidRequest = `{"id":"7f1c","at":1,"imp":[{"id":"1","banner":{"w":320,"h":50},"bidfloor":0.4}],"app":{"bundle":"com.example.weather"},"device":{"os":"Android","ifa":"%s","lmt":%d},"user":{"yob":1988}}`
+
+// bidCall is a call that the demo prints, makes, and prints the answer of.
+type bidCall struct {
+	title, url string
+	body       string // of a POST; empty is a GET
+}
+
+func bidCalls(base, maid string) []bidCall {
+	return []bidCall{
+		{"a bid request comes back with the segments that are declared for bid requests", base + "/v1/openrtb/enrich", fmt.Sprintf(bidRequest, maid, 0)},
+		{"suppressed: the same phone limits ad tracking, and nothing is added (204)", base + "/v1/openrtb/enrich", fmt.Sprintf(bidRequest, maid, 1)},
+		{"suppressed: a lookup of it says by which signal", base + "/v1/match?id=maid:" + maid + "&lmt=1", ""},
+	}
+}
+
+func (c bidCall) show(ctx context.Context, out io.Writer) {
+	fmt.Fprintf(out, "\n# %s\ncurl -s '%s'", c.title, c.url)
+	if c.body != "" {
+		fmt.Fprintf(out, " -d '%s'", c.body)
+	}
+	fmt.Fprintln(out)
+	status, answer, err := c.make(ctx)
+	if ctx.Err() != nil {
+		return // the demo was ended
+	}
+	if err != nil {
+		fmt.Fprintf(out, "# no answer: %v\n", err)
+		return
+	}
+	fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("# answer: %d %s", status, answer)))
+}
+
+// make makes the call. It waits for the daemon, which may not have begun to answer.
+func (c bidCall) make(ctx context.Context) (status int, answer []byte, err error) {
+	method := http.MethodGet
+	if c.body != "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(c.body))
+	if err != nil {
+		return 0, nil, err
+	}
+	// A connection that stays open would hold up the daemon's end, and a proxy
+	// has no way to this machine.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err = io.ReadAll(res.Body)
+	return res.StatusCode, answer, err
 }

@@ -9,10 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/matchd/matchd/bench/gen"
 )
 
 // syncBuffer is a buffer that is written by one goroutine and read by another.
@@ -64,6 +67,7 @@ func TestDemoAnswersItsOwnLookups(t *testing.T) {
 		"all identifiers of that customer":                                       `"identifiers":[`,
 		"a customer whose consent has expired":                                   `"reason":"consent_expired"`,
 		"an id that nobody knows":                                                `"reason":"unknown"`,
+		"suppressed: a lookup of it says by which signal":                        `"reason":"suppressed","signal":"lmt"`,
 	}
 	if len(lookups) != len(wants) {
 		t.Fatalf("%d lookups, want %d:\n%s", len(lookups), len(wants), out.String())
@@ -73,12 +77,65 @@ func TestDemoAnswersItsOwnLookups(t *testing.T) {
 			t.Errorf("%s: %s answers %s, want %s", l[1], l[2], body, wants[l[1]])
 		}
 	}
+	checkDemoBids(t, out.String())
 	checkDemoReport(t, out.String(), filepath.Join(dir, "store"))
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the demo ended with %v", err)
 	}
 	succeed(t, "verify", "--store", filepath.Join(dir, "store"))
+}
+
+var bidLine = regexp.MustCompile(`(?m)^# (.*)\ncurl -s '(http://[^']+)' -d '([^']+)'\n# answer: (\d+) ?(.*)$`)
+
+// checkDemoBids checks that the demo shows a bid request that is enriched with
+// the segments of a customer, and one that is suppressed because of a signal
+// alone; and that whoever copies them gets what is shown.
+func checkDemoBids(t *testing.T, out string) {
+	t.Helper()
+	calls := bidLine.FindAllStringSubmatch(out, -1)
+	if len(calls) != 2 {
+		t.Fatalf("%d bid requests, want 2:\n%s", len(calls), out)
+	}
+	for _, c := range calls {
+		res, err := http.Post(c[2], "application/x-www-form-urlencoded", strings.NewReader(c[3])) // as curl does
+		must(t, err)
+		b, err := io.ReadAll(res.Body)
+		must(t, err)
+		must(t, res.Body.Close())
+		if got := strconv.Itoa(res.StatusCode); got != c[4] || string(b) != c[5] {
+			t.Errorf("%s: answers %s %s, shown are %s %s", c[1], got, b, c[4], c[5])
+		}
+	}
+	enriched, suppressed := calls[0], calls[1]
+	data := regexp.MustCompile(`,"data":\[\{"name":"acme.example","ext":\{"segtax":501\},"segment":\[\{"id":"A\d"\}(,\{"id":"A\d"\})*\]\}\]`)
+	if !data.MatchString(enriched[5]) || data.ReplaceAllString(enriched[5], "") != enriched[3] || enriched[4] != "200" {
+		t.Errorf("not enriched, or otherwise touched: %s\n%s %s", enriched[3], enriched[4], enriched[5])
+	}
+	if suppressed[4] != "204" || strings.Replace(suppressed[3], `"lmt":1`, `"lmt":0`, 1) != enriched[3] {
+		t.Errorf("not the same request, suppressed: %s\n%s %s", suppressed[3], suppressed[4], suppressed[5])
+	}
+	if !regexp.MustCompile(`(?m)^# suppressed: a lookup .*\n.*\n# answer: 200 \{.*"reason":"suppressed","signal":"lmt"`).MatchString(out) {
+		t.Errorf("no suppressed lookup in\n%s", out)
+	}
+}
+
+// A world without an example for bid requests has another, or none.
+func TestDemoBidder(t *testing.T) {
+	declared := gen.Example{Name: "maid", Identifier: "maid:b", BidStream: []string{"A1"}}
+	for _, c := range []struct {
+		world gen.Summary
+		want  string
+	}{
+		{gen.Summary{BidRequest: &gen.Example{Identifier: "maid:a", BidStream: []string{"A1"}}, Examples: []gen.Example{declared}}, "a"},
+		{gen.Summary{Examples: []gen.Example{{Name: "maid", Identifier: "maid:c"}, declared}}, "b"},
+		{gen.Summary{Examples: []gen.Example{{Name: "cookie", Identifier: "cookie.x:c", BidStream: []string{"A1"}}}}, ""},
+		{gen.Summary{}, ""},
+	} {
+		if got := bidder(&c.world); got != c.want {
+			t.Errorf("got %q, want %q of %+v", got, c.want, c.world)
+		}
+	}
 }
 
 // checkDemoReport checks that the demo shows what the onboarding gained, and that
