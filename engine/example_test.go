@@ -62,8 +62,8 @@ func ExamplePools_Heed() {
 	var view engine.View
 	ids := [][]byte{[]byte("maid:6d92078a-8246-4ba4-ae5b-76104861e7dc")}
 
-	var signals privacy.Signals
-	signals.Set(privacy.LMT, []byte("0")) // and GDPR, TCF, GPP, GPPSID, USPrivacy, GPC, COPPA, as they come
+	var signals privacy.Signals           // of this visit alone
+	signals.Set(privacy.LMT, []byte("0")) // and what else the visit says about privacy
 	check(pools.Begin(&view, "my-dsp"))
 	pools.Heed(&view, &signals) // before any question
 	check(view.Resolve(ids))    // all of one visitor
