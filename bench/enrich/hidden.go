@@ -6,12 +6,15 @@ import (
 
 	"github.com/matchd/matchd/bench/world"
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/privacy"
 )
 
 // measureHidden asks, for a client that may not know of the world's persons, by
 // identifiers of theirs and by identifiers of nobody.
 func (r *run) measureHidden(ctx context.Context) (err error) {
 	r.Log("identifiers of nobody, and of others")
+	var elsewhere privacy.Signals
+	elsewhere.Set(privacy.GDPR, []byte("0"))
 	of := func(hits float64) side {
 		ids := r.world.Draw(world.Draw{Hits: hits}, r.Requests, r.Seed+3)
 		var v engine.View
@@ -20,6 +23,7 @@ func (r *run) measureHidden(ctx context.Context) (err error) {
 				return err
 			}
 			defer v.End()
+			r.pools.Heed(&v, &elsewhere)
 			for i := from; i < from+n; i++ {
 				at := i % len(ids)
 				if err := v.Match(ids[at : at+1]); err != nil {
