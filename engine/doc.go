@@ -7,8 +7,13 @@
 //	e, err := engine.New(engine.Options{Store: store})
 //	...
 //	s, err := e.Begin("client name") // pins the open generation
+//	s.Heed(verdict)                  // on what the request says about privacy
 //	err = s.Match(&batch, ids)       // one answer an id, in order
 //	s.End()                          // after the answers have been used
+//
+// [Pools] joins the engines of several stores: a [View] is a session in each
+// that the client has a grant in. It decides on privacy signals, and enriches
+// bid requests ([Pools.Enrich]).
 //
 // # Who owns what
 //
@@ -20,7 +25,7 @@
 //
 // # One lookup
 //
-// The order is: grants, filter, table, record, the identifier confirmed on 128
-// bits, the age of links, consent. A batch runs through the stages with all
+// The order is: grants, privacy signals, filter, table, record, the identifier
+// confirmed on 128 bits, the age of links, consent. A batch runs through the stages with all
 // its identifiers at once, so that their memory reads overlap.
 package engine

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot/build/config"
 	"github.com/matchd/matchd/snapshot/resolve"
 )
@@ -116,4 +117,58 @@ func fields(t *testing.T, text string) map[string]bool {
 		}
 	}
 	return names
+}
+
+// The page about clients has an example that is one, and each scope and key of
+// a grant.
+func TestClientsPage(t *testing.T) {
+	page := doc(t, "clients.md")
+	c, err := server.ParseConfig("matchd.yaml", []byte(example(t, page, "yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Stores) != 2 || c.TLS == nil || c.Audit == "" || len(c.Clients) != 2 || len(c.Clients[0].Grants) != 2 || c.Clients[1].Browser == nil {
+		t.Errorf("it says %+v", c)
+	}
+	for _, g := range c.Clients[0].Grants {
+		if own := g.Tenant == "acme"; g.Customers != own {
+			t.Errorf("tenant %s: customers %t, against what the page says", g.Tenant, g.Customers)
+		}
+	}
+	for _, scope := range (server.ScopeAdmin<<1 - 1).Names() {
+		if !strings.Contains(page, "`"+scope+"`") {
+			t.Errorf("scope %s is missing", scope)
+		}
+	}
+}
+
+// Each test that the page about threats names is there.
+func TestThreatsPage(t *testing.T) {
+	var source strings.Builder
+	for _, dir := range []string{"engine", "engine/*", "snapshot/build"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(b)
+		}
+	}
+	names := regexp.MustCompile("`((?:Test|Benchmark)[A-Za-z]+)(…?)`").FindAllStringSubmatch(doc(t, "threats.md"), -1)
+	if len(names) < 20 {
+		t.Fatalf("%d tests are named", len(names))
+	}
+	for _, n := range names {
+		declared := "\nfunc " + n[1]
+		if n[2] == "" {
+			declared += "("
+		}
+		if !strings.Contains(source.String(), declared) {
+			t.Errorf("there is no %s%s", n[1], n[2])
+		}
+	}
 }

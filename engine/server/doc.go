@@ -8,16 +8,30 @@
 //	POST /v1/match {"ids":["ID",...]}     each id is a question of its own
 //	GET  /v1/segments?id=ID[&id=ID...][&experiment=NAME&buckets=N]
 //	GET  /v1/identifiers?customer=TENANT:CUSTOMER
+//	POST /v1/openrtb/enrich[?mode=patch][&eids=1][&exchange=NAME]
+//	OPTIONS /v1/segments                  preflights of pages
 //	GET  /health/live, /health/ready
 //
+// All but health take privacy signals too: gdpr, gdpr_consent, gpp, gpp_sid,
+// us_privacy, lmt, coppa, and the header Sec-GPC.
+//
 // A value in a query is percent-encoded. A bare + stands for a plus to some
-// callers and for a space to others, so id, customer and experiment refuse it:
-// it is 400, and %2B is a plus, %20 a space.
+// callers and for a space to others, so id, customer, experiment and exchange refuse
+// it: it is 400, and %2B is a plus, %20 a space.
 //
 // HEAD is served wherever GET is. Errors are RFC 9457 problems. The admin
 // listener, plain net/http, has /metrics, /debug/pprof/, POST
-// /admin/v1/reload and the health routes; it asks for no key, so it listens on
-// loopback unless the operator names another address.
+// /admin/v1/reload and the health routes. On loopback or a unix socket it asks
+// for no key, and refuses what pages send; elsewhere it asks for one with the
+// scope admin, and has the public listener's TLS.
+//
+// # Who may ask
+//
+// A request is by the [Client] whose key it has: its [Scopes] say which routes,
+// its rate how often, and its grants, which are the engine's business, what is
+// seen. [Server.SetClients] replaces all clients while the server serves, and
+// [ConfigWatch] does so whenever a matchd.yaml changes. A client with a
+// [Browser] is that of pages: its key is no secret, and asks by a cookie alone.
 //
 // # Limits
 //
@@ -34,8 +48,8 @@
 //
 // # Who owns what
 //
-// A [Server] is for one run: New, Listen, Serve. The engine is the caller's,
-// who closes it after Serve has returned. A request runs on one goroutine with
+// A [Server] is for one run: New, Listen, Serve. The engines are the caller's,
+// who closes them after Serve has returned. A request runs on one goroutine with
 // one request value from a pool; identifiers are slices of the connection's
 // buffers or of that value and die with the handler. The answer's buffer
 // changes hands: the response takes it and gives back its old one. No pool
