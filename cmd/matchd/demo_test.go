@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -135,6 +136,31 @@ func TestDemoBidder(t *testing.T) {
 		if got := bidder(&c.world); got != c.want {
 			t.Errorf("got %q, want %q of %+v", got, c.want, c.world)
 		}
+	}
+}
+
+// Ctrl-C ends a call that the demo waits for, without a word; a call that fails
+// otherwise says so.
+func TestDemoCallEnds(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	asked := make(chan bool)
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		stop()
+		<-asked
+	}))
+	defer silent.Close()
+	defer close(asked)
+	var out bytes.Buffer
+	bidCall{"ended", silent.URL, "{}"}.show(ctx, &out)
+	if want := "\n# ended\ncurl -s '" + silent.URL + "' -d '{}'\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
+	out.Reset()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	bidCall{"fails", gone.URL, ""}.show(t.Context(), &out)
+	if !strings.Contains(out.String(), "\n# no answer: ") {
+		t.Errorf("printed %q", out.String())
 	}
 }
 
