@@ -2,7 +2,7 @@ GO ?= go
 
 .PHONY: demo test bench bench-full bench-build bench-enrich peers peers-test lint build
 
-demo: build ## generate, build, serve, and print lookups to try; Ctrl-C ends it
+demo: build ## generate, build, serve, print lookups to try, show enriched bid requests; Ctrl-C ends it
 	@exec bin/matchd demo
 
 test: ## all tests, without the race detector

@@ -280,7 +280,7 @@ func TestClientList(t *testing.T) {
 	}
 	text := "stores: [store]\nclients:\n" + clientLine("plain") + fmt.Sprintf("  - {name: none, key_sha256: %v}\n", server.HashKey("none")) +
 		fmt.Sprintf("  - {name: late, key_sha256: %v, grants: [{tenant: acme, until: 2020-01-31T12:00:00Z}]}\n", server.HashKey("late")) +
-		fmt.Sprintf("  - {name: page, key_sha256: %v, grants: [{tenant: acme, namespaces: [maid]}], browser: {origins: [https://shop.example], cookie: uid, namespace: maid}}\n", server.HashKey("page"))
+		fmt.Sprintf("  - {name: page, key_sha256: %v, grants: [{tenant: acme, namespaces: [cookie.shop]}], browser: {origins: [https://shop.example], cookie: uid, namespace: cookie.shop}}\n", server.HashKey("page"))
 	must(t, os.WriteFile(path, []byte(text), 0o600))
 	table := succeed(t, "client", "list", "--config", path)
 	for name, want := range map[string]string{"plain": "acme", "none": "nothing", "late": "2020-01-31T12:00:00Z (ended)", "page": "segments"} {
