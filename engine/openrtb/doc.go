@@ -1,6 +1,8 @@
-// Package openrtb reads and enriches OpenRTB 2.6 bid requests as bytes: one
-// pass checks that the body is JSON and finds the few fields that decide, and
-// what is added is written between the bytes that came, none of which changes.
+// Package openrtb reads and enriches OpenRTB 2.6 bid requests as bytes: it
+// checks that the body is JSON and finds the few fields that decide, and what is
+// added is written between the bytes that came, none of which changes. Where the
+// processor has AVX2, a body without white space between its tokens is checked
+// 64 bytes at a time; any other, byte by byte, with the same outcome.
 //
 // # What is refused
 //

@@ -28,3 +28,21 @@ const MaxSignals = maxSignals
 
 // Text is how many bytes of unescaped text the request holds.
 func (r *Request) Text() int { return len(r.text) }
+
+// Unmarked returns a request that reads without marks.
+func Unmarked() *Request { return &Request{unmarked: true} }
+
+// Marked reports whether the body was marked.
+func (r *Request) Marked() bool { return r.marked }
+
+// CanMark reports whether the processor can.
+var CanMark = canMark()
+
+// Bounds of what is marked.
+const (
+	MaxMarked      = maxMarked
+	MaxMarkedDepth = maxMarkedDepth
+)
+
+// Places is where additions may go.
+func (r *Request) Places() [5]slot { return [...]slot{r.root, r.user, r.data, r.eids, r.extEIDs} }

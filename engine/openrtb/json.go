@@ -1,6 +1,7 @@
 package openrtb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -109,6 +110,9 @@ func (r *Request) skip(i, depth int) int {
 		i, _ = r.stringEnd(i + 1)
 		return i
 	case '{', '[':
+		if r.marked {
+			return int(r.marks.ends[i]) + 1
+		}
 		i, _ = r.skim(i, depth, 0, 0)
 		return i
 	}
@@ -183,9 +187,14 @@ func (r *Request) digits(i int) int {
 }
 
 // stringEnd scans a string from after its opening quote to after the closing
-// one, and says whether there is an escape in it. It looks at eight bytes at once.
+// one, and says whether there is an escape in it. It looks at eight bytes at
+// once, where there are no marks.
 func (r *Request) stringEnd(i int) (end int, escaped bool) {
 	b := r.body
+	if r.marked {
+		end = r.marks.quote(i)
+		return end + 1, r.marks.escaped && bytes.IndexByte(b[i:end], '\\') >= 0
+	}
 	for i+8 <= len(b) {
 		m := special(binary.LittleEndian.Uint64(b[i:]))
 		if m == 0 {

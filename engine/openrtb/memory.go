@@ -10,5 +10,5 @@ func (r *Request) Forget() {
 }
 
 // Bytes is how much memory the request holds for its next use, but for what is
-// bounded by a few kilobytes.
+// bounded by some forty kilobytes.
 func (r *Request) Bytes() int { return cap(r.text) }

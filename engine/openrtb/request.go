@@ -73,6 +73,8 @@ type SignalValue struct {
 // at once.
 type Request struct {
 	body    []byte
+	marks   *marks
+	marked  bool   // marks are those of body
 	text    []byte // what escaped strings stand for
 	ids     []ID
 	signals []SignalValue
@@ -83,6 +85,8 @@ type Request struct {
 	method int    // of the eid being scanned
 	tail   tail   // of the array or object scanned last
 	fault  SyntaxError
+
+	unmarked bool // no body is to be marked
 
 	have     []bool // of all segments of the additions, those that are there
 	haveEIDs []bool
@@ -96,6 +100,7 @@ func (r *Request) Scan(body []byte) error {
 	if len(body) > MaxBytes {
 		r.fail(MaxBytes, "longer than 1 MiB")
 	} else {
+		r.mark()
 		r.scan()
 	}
 	if r.fault.Problem != "" {
@@ -110,7 +115,19 @@ func (r *Request) reset(body []byte) {
 	r.body, r.text, r.ids, r.signals = body, r.text[:0], r.ids[:0], r.signals[:0]
 	r.root, r.user = slot{}, slot{}
 	r.forgetUser()
-	r.fault = SyntaxError{}
+	r.fault, r.marked = SyntaxError{}, false
+}
+
+// mark marks the body where that can be done.
+func (r *Request) mark() {
+	if r.unmarked || !canMark() {
+		return
+	}
+	if r.marks == nil {
+		r.marks = new(marks)
+	}
+	r.marked = r.marks.mark(r)
+	r.fault = SyntaxError{} // what is wrong is found out by scanning
 }
 
 // IDs returns the ids in the order of the body. They are valid until body

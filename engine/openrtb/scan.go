@@ -77,7 +77,12 @@ func (r *Request) object(o object, i, depth int) int {
 	i, any := r.first(i, '}')
 	for any {
 		var stopped bool
-		if i, stopped = r.skim(i, depth-1, 1, initials[o]); !stopped {
+		if r.marked {
+			i, stopped = r.seek(i, initials[o])
+		} else {
+			i, stopped = r.skim(i, depth-1, 1, initials[o])
+		}
+		if !stopped {
 			return i
 		}
 		var key []byte
