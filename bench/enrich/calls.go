@@ -2,15 +2,11 @@ package enrich
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-
-	"github.com/prebid/openrtb/v20/openrtb2"
 
 	"github.com/matchd/matchd/engine"
 )
 
-// Call is enriching in process beside decoding and encoding the same bytes.
+// Call is a whole call in process beside decoding and encoding the same bytes.
 type Call struct {
 	Client string
 	Match  bool // or nobody
@@ -19,6 +15,20 @@ type Call struct {
 	Pair
 	// Allocations are objects a call of ours.
 	Allocations float64
+}
+
+// Codec is what both sides do: to read requests, to add to them if they match,
+// and to write them. Neither looks anybody up.
+type Codec struct {
+	Match bool
+	Pair
+}
+
+func (c *Codec) String() string {
+	if c.Match {
+		return "match"
+	}
+	return "no match"
 }
 
 func (c *Call) String() string {
@@ -31,10 +41,21 @@ func (c *Call) String() string {
 // slower is by how much less there is of what takes longer.
 const slower = 8
 
-// measureCalls measures matches and misses of two clients.
+// measureCalls measures matches and misses, without lookup and with that of two
+// clients.
 func (r *run) measureCalls(ctx context.Context) error {
 	for _, share := range []float64{1, 0} {
 		list := r.bodies.make(r.Requests, share)
+		codec := Codec{Match: share == 1}
+		r.Log("in process: reading and writing, %s", &codec)
+		if err := checkCodecs(list, codec.Match); err != nil {
+			return err
+		}
+		var err error
+		if codec.Pair, err = turns(ctx, r.Rounds, side{writer(list, codec.Match), len(list)}, side{recoder(list, codec.Match), len(list) / slower}); err != nil {
+			return err
+		}
+		r.result.Codecs = append(r.result.Codecs, codec)
 		for _, name := range []string{operator, brand} {
 			r.Log("in process: %s, %.0f %% matches", name, 100*share)
 			if err := r.checkAll(name, list); err != nil {
@@ -43,7 +64,7 @@ func (r *run) measureCalls(ctx context.Context) error {
 			c := Call{Client: name, Match: share == 1, Bytes: meanSize(list)}
 			ours := side{r.enricher(name, list), len(list)}
 			var err error
-			if c.Pair, err = turns(ctx, r.Rounds, ours, side{recoder(list), len(list) / slower}); err != nil {
+			if c.Pair, err = turns(ctx, r.Rounds, ours, side{recoder(list, false), len(list) / slower}); err != nil {
 				return err
 			}
 			if c.Allocations, err = allocated(ours); err != nil {
@@ -70,23 +91,6 @@ func (r *run) enricher(client string, list []body) func(from, n int) error {
 			v.End()
 			if err != nil {
 				return err
-			}
-		}
-		return nil
-	}
-}
-
-// recoder does what a bidder does who adds to the decoded request, but for the
-// adding.
-func recoder(list []body) func(from, n int) error {
-	return func(from, n int) error {
-		for i := from; i < from+n; i++ {
-			var q openrtb2.BidRequest
-			if err := json.Unmarshal(list[i%len(list)].json, &q); err != nil {
-				return fmt.Errorf("prebid/openrtb: %w", err)
-			}
-			if _, err := json.Marshal(&q); err != nil {
-				return fmt.Errorf("prebid/openrtb: %w", err)
 			}
 		}
 		return nil

@@ -44,7 +44,7 @@ func BenchmarkEnrich(b *testing.B) {
 			name string
 			run  func(from, n int) error
 		}{
-			{operator, r.enricher(operator, list)}, {brand, r.enricher(brand, list)}, {"prebid", recoder(list)},
+			{operator, r.enricher(operator, list)}, {brand, r.enricher(brand, list)}, {"matchd without lookup", writer(list, share == 1)}, {"prebid", recoder(list, share == 1)},
 		} {
 			c := Call{Client: side.name, Match: share == 1}
 			b.Run(c.String(), func(b *testing.B) {
@@ -139,10 +139,10 @@ func TestRunInProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Calls) != 4 || r.Isolation != nil || len(r.Mixes) != 0 || r.NoWire == "" {
+	if len(r.Calls) != 4 || len(r.Codecs) != 2 || r.Isolation != nil || len(r.Mixes) != 0 || r.NoWire == "" {
 		t.Errorf("%+v", r)
 	}
-	for _, p := range []*Pair{&r.Calls[0].Pair, &r.Calls[3].Pair, &r.Verdicts, &r.Hidden} {
+	for _, p := range []*Pair{&r.Codecs[0].Pair, &r.Codecs[1].Pair, &r.Calls[0].Pair, &r.Calls[3].Pair, &r.Verdicts, &r.Hidden} {
 		if len(p.Ours) != c.Rounds || len(p.Theirs) != c.Rounds || p.Faster() <= 0 {
 			t.Errorf("%+v", p)
 		}
@@ -153,10 +153,10 @@ func TestRunInProcess(t *testing.T) {
 	var table, lines bytes.Buffer
 	r.Markdown(&table)
 	r.Benchmark(&lines)
-	if !strings.Contains(table.String(), "there is no executable of matchd") || strings.Count(table.String(), "\n| match, ") != 2 {
+	if !strings.Contains(table.String(), "there is no executable of matchd") || strings.Count(table.String(), "\n| the whole call, match, ") != 2 {
 		t.Errorf("%s", table.String())
 	}
-	if n := strings.Count(lines.String(), "\nBenchmarkEnrich/"); n != 6*2*c.Rounds {
+	if n := strings.Count(lines.String(), "\nBenchmarkEnrich/"); n != 8*2*c.Rounds {
 		t.Errorf("%d lines:\n%s", n, lines.String())
 	}
 	if left, _ := filepath.Glob(filepath.Join(c.Dir, "*")); len(left) > 0 {

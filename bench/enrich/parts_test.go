@@ -133,7 +133,8 @@ func TestBars(t *testing.T) {
 	}
 	pair := func(ours, theirs float64) Pair { return Pair{Ours: []float64{ours}, Theirs: []float64{theirs}} }
 	r := &Result{
-		Calls:     []Call{{operator, true, 1, pair(1, 30), 0}, {brand, true, 1, pair(1, 9), 0}, {operator, false, 1, pair(1, 20), 0.0001}, {brand, false, 1, pair(1, 10), 0}},
+		Codecs:    []Codec{{true, pair(1, 9)}, {false, pair(1, 10)}},
+		Calls:     []Call{{operator, true, 1, pair(1, 3), 0}, {brand, true, 1, pair(1, 2), 0}, {operator, false, 1, pair(1, 20), 0.0001}, {brand, false, 1, pair(1, 10), 0}},
 		Verdicts:  pair(2, 9),
 		Mixes:     []Mix{{0.2, cell(139), cell(100)}, {1, cell(500), cell(100)}},
 		Isolation: &Isolation{Alone: latency(100, 100, 100, 160, 100), Beside: latency(150, 150, 150, 150, 150)},
@@ -147,11 +148,14 @@ func TestBars(t *testing.T) {
 	if got := marks(); got != "✗ ✓ ✓ ✗ ✓ ✓ " {
 		t.Errorf("%s", got)
 	}
-	r.Calls[1].Ours, r.Calls[0].Allocations, r.Verdicts = []float64{0.5}, 1, pair(1, 5)
+	r.Codecs[0].Ours, r.Calls[0].Allocations, r.Verdicts = []float64{0.5}, 1, pair(1, 5)
 	r.Mixes[0].Ours = cell(141)
 	r.Isolation.Alone = latency(100, 100, 100, 149, 100)
 	if got := marks(); got != "✓ ✓ ✗ ✓ ✗ ✗ " {
 		t.Errorf("%s", got)
+	}
+	if b := r.Bars()[0]; !strings.HasSuffix(b.Value.Sides, " 3.0 and 2.0") {
+		t.Errorf("%+v", b)
 	}
 	if b := r.Bars()[4]; b.Want != bars.AtMost || !strings.Contains(b.Value.Sides, "all matches 5.00") {
 		t.Errorf("%+v", b)

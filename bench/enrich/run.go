@@ -21,6 +21,7 @@ type Result struct {
 	// Identifiers is how many the snapshot holds, customer ids and cookies
 	// included. ConsentBytes is the mean length of a consent string.
 	Identifiers, ConsentBytes int
+	Codecs                    []Codec
 	Calls                     []Call
 	// Verdicts are remembered ones beside those decided each time.
 	Verdicts Pair
