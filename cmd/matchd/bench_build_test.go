@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 // A small run measures sort, the build and the larger builds, prints the tables
 // and writes the same to the file.
 func TestBenchBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures")
+	}
 	t.Setenv(asCommand, "1")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "results", "build.md")

@@ -11,6 +11,9 @@ import (
 // A small run measures all parts, judges every bar, prints the page and writes
 // the same to the file, with the rounds beside it, and leaves nothing behind.
 func TestBenchAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs servers and measures them")
+	}
 	t.Setenv(asCommand, "1")
 	work, err := os.MkdirTemp("", "bars") // sockets need short names
 	if err != nil {

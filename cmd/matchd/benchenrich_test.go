@@ -13,6 +13,9 @@ import (
 // the package, refuses the greedy client, judges every bar, writes what it
 // prints, and leaves nothing behind.
 func TestBenchEnrich(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs servers and measures them")
+	}
 	t.Setenv(asCommand, "1")
 	work, err := os.MkdirTemp("", "enrich") // sockets need short names
 	if err != nil {

@@ -18,6 +18,9 @@ import (
 // A small run starts all that is installed, finds that they give the same
 // answers, measures every case, prints it, and leaves nothing behind.
 func TestBenchWire(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs servers and measures them")
+	}
 	if runtime.GOOS != "linux" || runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("it takes Linux and two cores")
 	}
