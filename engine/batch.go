@@ -23,6 +23,7 @@ type Batch struct {
 	segments  []uint32
 
 	slots   [stage]slot
+	aimed   int // slots that are hashed already
 	key     []byte
 	record  []byte          // the bytes of current
 	current snapshot.Record // the record that is being answered from

@@ -50,8 +50,12 @@ func (p *Pools) Enrich(v *View, dst, body []byte, o *Enrich) (out []byte, added 
 	if err := b.request.Scan(body); err != nil {
 		return dst, false, Invalid, err
 	}
+	b.identify(v.parts[0].access.bids, o)
+	v.aim(b.ids) // while memory comes, signals are decided
 	verdict := p.Heed(v, b.heard(o.Signals))
-	b.identify(v.parts[0].access.bids, o, verdict)
+	if verdict.Device != privacy.None && b.dropDevice() {
+		v.aim(nil)
+	}
 	if len(b.ids) == 0 {
 		if verdict.All != privacy.None || verdict.Device != privacy.None {
 			return dst, false, Suppressed, nil
@@ -101,7 +105,7 @@ var signalKinds = [...]privacy.Kind{
 }
 
 // identify makes identifiers of the ids whose namespaces the client has named.
-func (b *bid) identify(known *BidRequests, o *Enrich, verdict privacy.Verdict) {
+func (b *bid) identify(known *BidRequests, o *Enrich) {
 	b.ids, b.from, b.text = b.ids[:0], b.from[:0], b.text[:0]
 	exchange, ok := known.Exchanges[string(o.Exchange)]
 	if !ok {
@@ -115,9 +119,6 @@ func (b *bid) identify(known *BidRequests, o *Enrich, verdict privacy.Verdict) {
 	b.text = slices.Grow(b.text, size) // it must not move
 	for i := range list {
 		id := &list[i]
-		if id.Place == openrtb.IFA && verdict.Device != privacy.None {
-			continue // whatever its namespace
-		}
 		if space := known.namespace(id, &exchange); space != "" {
 			start := len(b.text)
 			b.text = append(append(append(b.text, space...), ':'), id.Value...)
@@ -125,6 +126,22 @@ func (b *bid) identify(known *BidRequests, o *Enrich, verdict privacy.Verdict) {
 			b.from = append(b.from, i)
 		}
 	}
+}
+
+// dropDevice takes the device's own ids out, whatever their namespace, and
+// reports whether there were any.
+func (b *bid) dropDevice() (some bool) {
+	kept := 0
+	for i, from := range b.from {
+		if b.request.IDs()[from].Place == openrtb.IFA {
+			some = true
+			continue
+		}
+		b.ids[kept], b.from[kept] = b.ids[i], from
+		kept++
+	}
+	b.ids, b.from = b.ids[:kept], b.from[:kept]
+	return some
 }
 
 // namespace is that of an id of a request, or empty.

@@ -216,3 +216,27 @@ func TestEnrichAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestEnrichThenAsk asks in the same view for as many other identifiers: they
+// are looked up for themselves.
+func TestEnrichThenAsk(t *testing.T) {
+	p, _ := openPools(t, []*pool{declared()}, bidder())
+	var v engine.View
+	ok(t, p.Begin(&v, "bidder"))
+	defer v.End()
+	for range 2 {
+		_, added, _, err := p.Enrich(&v, nil, []byte(`{"user":{"eids":[`+annsEID+`]}}`), &engine.Enrich{})
+		ok(t, err)
+		if !added {
+			t.Fatal("ann is not found")
+		}
+		ok(t, v.Resolve([][]byte{[]byte("cookie.a:nobody")}))
+		if got := v.Decided().Resolved().Reason; got != engine.Unknown {
+			t.Errorf("nobody is %v", got)
+		}
+		ok(t, v.Match([][]byte{[]byte("cookie.a:ann's")}))
+		if got := v.Deciding(0).Answers[0].Reason; got != engine.Matched {
+			t.Errorf("ann is %v", got)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (p *Pools) Begin(v *View, client string) error {
 			return err
 		}
 		part := v.next()
-		part.Session, part.Store = s, p.list[i].Name
+		part.Session, part.Store, part.aimed = s, p.list[i].Name, 0
 	}
 	if len(v.parts) == 0 {
 		return ErrUnknownClient
@@ -213,6 +213,17 @@ func (p *Pools) Heed(v *View, signals *privacy.Signals) privacy.Verdict {
 		v.parts[i].verdict = verdict
 	}
 	return verdict
+}
+
+// aim has the memory fetched that asking for ids reads first; see
+// [Session.aim]. Of no ids or too many it forgets what was aimed at.
+func (v *View) aim(ids [][]byte) {
+	for i := range v.parts {
+		p := &v.parts[i]
+		if p.aimed = 0; len(ids) > 0 && len(ids) <= stage {
+			p.aim(&p.Batch, ids)
+		}
+	}
 }
 
 // Match answers each of ids by itself, in each part; see [Session.Match].

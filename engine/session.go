@@ -157,18 +157,41 @@ func (s *Session) stages(b *Batch, ids [][]byte) (ok bool) {
 // translations above all.
 func (s *Session) run(b *Batch, ids [][]byte) {
 	slots := b.slots[:len(ids)]
-	if b.key == nil {
-		b.key = make([]byte, 0, index.MaxKey) // a text that is no identifier would not leave one
+	if b.aimed != len(ids) {
+		s.hashAll(b, ids)
 	}
-	for i := range slots {
-		b.key = s.hash(&slots[i], b.key, ids[i])
-	}
+	b.aimed = 0
+	s.suppress(slots)
 	s.filter(slots)
 	s.find(slots)
 	for i := range slots {
 		if s.answer(b, &slots[i]); b.full() {
 			return // nobody will see these answers
 		}
+	}
+}
+
+// aim does what can be done for all of ids before it is known what signals
+// forbid, and has the memory fetched that is read next. [Session.Match] of the
+// same ids, at most [stage], has to follow, or b.aimed to become 0.
+func (s *Session) aim(b *Batch, ids [][]byte) {
+	s.hashAll(b, ids)
+	b.aimed = len(ids)
+	slots := b.slots[:len(ids)]
+	for i := range slots {
+		if t := &slots[i]; t.state == slotFound {
+			s.gen.Filter(t.shard).Prefetch(t.hash)
+		}
+	}
+	s.prefetchTables(slots)
+}
+
+func (s *Session) hashAll(b *Batch, ids [][]byte) {
+	if b.key == nil {
+		b.key = make([]byte, 0, index.MaxKey) // a text that is no identifier would not leave one
+	}
+	for i := range ids {
+		b.key = s.hash(&b.slots[i], b.key, ids[i])
 	}
 }
 
@@ -179,13 +202,21 @@ func (s *Session) hash(t *slot, key, id []byte) []byte {
 		t.state = slotInvalid
 		return key
 	}
-	if s.suppressed(ns) {
-		t.state = slotSuppressed
-		return key
-	}
 	h := s.gen.hasher.Sum(key)
 	*t = slot{hash: h, namespace: ns, shard: s.gen.Shard(h), state: slotFound}
 	return key
+}
+
+// suppress drops what signals forbid.
+func (s *Session) suppress(slots []slot) {
+	if s.verdict.All == privacy.None && s.verdict.Device == privacy.None {
+		return
+	}
+	for i := range slots {
+		if t := &slots[i]; t.state == slotFound && s.suppressed(t.namespace) {
+			t.state = slotSuppressed
+		}
+	}
 }
 
 // absent is the state of an identifier of which the filter or the table says
