@@ -15,7 +15,6 @@ import (
 
 	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/snapshot"
-	"github.com/matchd/matchd/snapshot/build/config"
 )
 
 func newAuditCommand() *cobra.Command {
@@ -139,7 +138,7 @@ make: --customer TENANT:CUSTOMER with --store shows what was done about that one
 			return usage(errors.New("give --customer or --subject, not both"))
 		}
 		if since != "" {
-			if filter.since, err = config.ParseTime(since); err != nil {
+			if filter.since, err = snapshot.ParseTime(since); err != nil {
 				return usage(fmt.Errorf("--since: %w", err))
 			}
 		}

@@ -98,7 +98,7 @@ func (in *buildFlags) options(o *build.Options, previous bool, args []string) (e
 	}
 	o.MaxBadRows, o.Memory, o.Version = in.maxBad/100, int64(in.memory), version()
 	if in.asOf != "" {
-		if o.AsOf, err = config.ParseTime(in.asOf); err != nil {
+		if o.AsOf, err = snapshot.ParseTime(in.asOf); err != nil {
 			return fmt.Errorf("--as-of: %w", err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchd/matchd/bench/gen"
-	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot"
 )
 
 func newGenCommand() *cobra.Command {
@@ -36,7 +36,7 @@ of its customers, and whose partners multiply that by four.`,
 	required(cmd, "out")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if asOf != "" {
-			t, err := config.ParseTime(asOf)
+			t, err := snapshot.ParseTime(asOf)
 			if err != nil {
 				return usage(fmt.Errorf("--as-of: %w", err))
 			}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/snapshot"
-	"github.com/matchd/matchd/snapshot/build/config"
 )
 
 func newLookupCommand() *cobra.Command {
@@ -41,7 +40,7 @@ methods, and what consent decided. It shows what no client may learn.`,
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		now := time.Now
 		if at != "" {
-			t, err := config.ParseTime(at)
+			t, err := snapshot.ParseTime(at)
 			if err != nil {
 				return usage(fmt.Errorf("--at: %w", err))
 			}

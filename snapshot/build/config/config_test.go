@@ -309,35 +309,6 @@ version: 1
 	}
 }
 
-func TestParseTime(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"2026-11-21", "2026-11-21T00:00:00Z"},
-		{"2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"},
-		{"2026-11-21T10:00:00.25+02:00", "2026-11-21T08:00:00.25Z"},
-		{"", ""},
-		{"2026-02-30", ""},
-		{"2026-1-1", ""},
-		{"20261121", ""},
-		{"2026-11-21 10:00:00Z", ""},
-		{"2026-11-21T10:00:00", ""},
-		{"2026-11-21T1:00:00Z", ""},
-		{"2026-11-21T10:00:00,5Z", ""},
-		{"2026-11-21T24:00:00Z", ""},
-		{"1795255200", ""},
-	} {
-		got, err := ParseTime(c.in)
-		if c.want == "" {
-			if err != errTime {
-				t.Errorf("%q: %v, error %v, want %v", c.in, got, err, errTime)
-			}
-			continue
-		}
-		if err != nil || got.Format(time.RFC3339Nano) != c.want {
-			t.Errorf("%q: %v, error %v, want %s", c.in, got, err, c.want)
-		}
-	}
-}
-
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

@@ -240,7 +240,7 @@ func parseRegion(s string) (string, error) {
 }
 
 func parseAsOf(s string) (time.Time, error) {
-	t, err := ParseTime(s)
+	t, err := snapshot.ParseTime(s)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is %w", s, err)
 	}

@@ -121,7 +121,7 @@ func (n *Normaliser) pastTime(s string) (time.Time, error) {
 // what systems write that had no time, and would read as one long ago or, as
 // the zero of [snapshot.ConsentState], as none.
 func rowTime(s string) (time.Time, error) {
-	t, err := config.ParseTime(s)
+	t, err := snapshot.ParseTime(s)
 	if err == nil && t.Unix() <= 0 {
 		err = errEpoch
 	}

@@ -1,0 +1,190 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// A Bound is a change as it is kept and applied: under the namespaces and the
+// key of a store.
+type Bound struct {
+	Type Type
+	// At is the time of the change in Unix nanoseconds, never zero.
+	At int64
+	// Client is the name of whoever sent it.
+	Client string
+
+	Method snapshot.Method
+	// Left and Right are the canonical texts of a link's identifiers, Left
+	// before Right; Subject is that of the customer of a segment or a consent.
+	Left, Right, Subject string
+	Segment              string
+	// Until is in Unix seconds, 0 for ever.
+	Until    int64
+	Granted  bool
+	Purposes snapshot.Purposes
+
+	// Tenant and Hash are for what an opt-out, an opt-in and an erasure are,
+	// under the key named Key; OfCustomer says that it is a customer's hash.
+	Tenant, Key string
+	Hash        index.Hash
+	OfCustomer  bool
+	// Contacts are the hashes of an erased customer's contact identifiers, as
+	// far as they were known, ascending.
+	Contacts []index.Hash
+}
+
+// Names is what identifiers are bound to.
+type Names struct {
+	Namespaces *index.Namespaces
+	Hasher     index.Hasher
+	// Key names the secret of Hasher, as [index.Secret.ID] does.
+	Key string
+	// Tenants are the names of the store's tenants.
+	Tenants []string
+}
+
+// canonical returns the canonical text and the hash of an identifier.
+func (n *Names) canonical(text string) (string, index.Hash, error) {
+	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	if err != nil {
+		return "", index.Hash{}, err
+	}
+	return string(n.Namespaces.AppendText(nil, ns, n.Namespaces.Value(ns, key))), n.Hasher.Sum(key), nil
+}
+
+// Hash returns the hash of an identifier, in the snapshot's way.
+func (n *Names) Hash(text string) (index.Hash, error) {
+	_, h, err := n.canonical(text)
+	return h, err
+}
+
+// Bind binds a change that arrived at a time from a client. Its error says what
+// field is wrong; it names no value.
+func (e *Event) Bind(n *Names, client string, arrived time.Time) (Bound, error) {
+	b := Bound{Type: e.Type, Client: client, Method: e.Method, Segment: e.Segment, Granted: e.Granted, Purposes: e.Purposes}
+	when := e.At
+	if when.IsZero() {
+		when = arrived
+	}
+	if when.After(arrived.Add(MaxAhead)) {
+		return Bound{}, fmt.Errorf("at: it is more than %v in the future", MaxAhead)
+	}
+	b.At = when.UnixNano()
+	if !e.Until.IsZero() {
+		b.Until = e.Until.Unix()
+	}
+	var err error
+	switch e.Type {
+	case Link, Unlink:
+		err = b.bindLink(n, e)
+	case SegmentAdd, SegmentRemove, Consent:
+		b.Subject, err = n.subject(e.Customer)
+	default:
+		err = b.bindHash(n, e)
+	}
+	if err != nil {
+		return Bound{}, err
+	}
+	return b, nil
+}
+
+var errSelf = errors.New("left and right are the same identifier")
+
+func (b *Bound) bindLink(n *Names, e *Event) error {
+	left, _, err := n.canonical(e.Left)
+	if err != nil {
+		return fmt.Errorf("left: %w", err)
+	}
+	right, _, err := n.canonical(e.Right)
+	if err != nil {
+		return fmt.Errorf("right: %w", err)
+	}
+	if left == right {
+		return errSelf
+	}
+	b.Left, b.Right = min(left, right), max(left, right)
+	return nil
+}
+
+// subject is the identifier of a customer.
+func (n *Names) subject(customer string) (string, error) {
+	text, _, err := n.canonical(index.CRMPrefix + customer)
+	if err != nil {
+		return "", fmt.Errorf("customer: %w", err)
+	}
+	return text, nil
+}
+
+func (b *Bound) bindHash(n *Names, e *Event) error {
+	b.Tenant, b.Key, b.OfCustomer = e.Tenant, n.Key, e.Customer != ""
+	if e.Tenant != All && !slices.Contains(n.Tenants, e.Tenant) {
+		return errors.New("tenant: there is no such tenant")
+	}
+	text, what := e.Identifier, "identifier"
+	if b.OfCustomer {
+		text, what = index.CRMPrefix+e.Customer, "customer"
+	}
+	var err error
+	if _, b.Hash, err = n.canonical(text); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// Concerns lists the tenants whose data a change is about, or [All]: of a link
+// none, unless it names customers.
+func (e *Event) Concerns() (tenants []string) {
+	for _, text := range [...]string{e.Left, e.Right} {
+		if customer, ok := strings.CutPrefix(text, index.CRMPrefix); ok {
+			of, _, _ := strings.Cut(customer, ":")
+			tenants = append(tenants, of)
+		}
+	}
+	if e.Tenant != "" {
+		return append(tenants, e.Tenant)
+	}
+	if of, _, ok := strings.Cut(e.Customer, ":"); ok {
+		tenants = append(tenants, of)
+	}
+	return tenants
+}
+
+// Denies reports whether a change takes away.
+func (b *Bound) Denies() bool {
+	switch b.Type {
+	case Unlink, SegmentRemove, OptOut, Erase:
+		return true
+	case Consent:
+		return !b.Granted
+	}
+	return false
+}
+
+// Beats reports whether b holds where b and another change are of one fact: the
+// later does; of two of one time the one that denies; of two that deny the one
+// that does so for longer, and of two that do not the one that gives less. Two
+// that say the same beat neither the other. It is a strict order, so that the
+// one which holds does not depend on the order of arrival.
+func (b *Bound) Beats(o *Bound) bool {
+	switch {
+	case b.At != o.At:
+		return b.At > o.At
+	case b.Denies() != o.Denies():
+		return b.Denies()
+	case b.Until != o.Until:
+		return (b.end() < o.end()) != b.Denies()
+	case b.Purposes != o.Purposes:
+		return b.Purposes < o.Purposes
+	}
+	return b.Method > o.Method
+}
+
+// end is Until, with no end as the last.
+func (b *Bound) end() uint64 { return uint64(b.Until) - 1 }

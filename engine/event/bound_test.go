@@ -1,0 +1,299 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/matchd/matchd/engine/event"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// names are those of a small store.
+func names(t testing.TB) *event.Names {
+	t.Helper()
+	list := append(index.Builtin(), index.Namespace{Name: "cookie.acme"}, index.Namespace{Name: "crm.acme"}, index.Namespace{Name: "crm.bolt"})
+	ns, err := index.NewNamespaces(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := index.Secret{7}
+	return &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(secret), Key: secret.ID(), Tenants: []string{"acme", "bolt"}}
+}
+
+func hashOf(t testing.TB, text string) index.Hash {
+	t.Helper()
+	h, err := names(t).Hash(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// sameAgain checks that a change is the same once it was kept and read.
+func sameAgain(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, b *event.Bound,
+) {
+	t.Helper()
+	body := b.Append(nil)
+	got, err := event.Decode(body)
+	if err != nil || !reflect.DeepEqual(&got, b) {
+		t.Errorf("%+v\nis read as %+v, %v", b, got, err)
+	}
+}
+
+// TestBind makes identifiers canonical, orders the two of a link, and keeps of
+// opt-outs and erasures hashes alone.
+func TestBind(t *testing.T) {
+	const maid = "maid:6D92078A-8246-4BA4-AE5B-76104861E7DC"
+	lower := strings.ToLower(maid)
+	key := names(t).Key
+	for text, want := range map[string]event.Bound{
+		`{"id":"e","at":"2026-11-21T09:00:00.5Z","type":"link","left":"` + maid + `","right":"crm.acme:C-1","method":"inferred"}`: {
+			Type: event.Link, At: morning.Add(-time.Hour + 500*time.Millisecond).UnixNano(), Left: "crm.acme:C-1", Right: lower, Method: snapshot.Inferred,
+		},
+		`{"id":"e","type":"segment_add","customer":"acme:C-1","segment":"vip","until":"2027-01-01"}`: {
+			Type: event.SegmentAdd, At: morning.UnixNano(), Subject: "crm.acme:C-1", Segment: "vip", Until: newYear.Unix(),
+		},
+		`{"id":"e","type":"consent","customer":"acme:C-1","status":"granted"}`: {
+			Type: event.Consent, At: morning.UnixNano(), Subject: "crm.acme:C-1", Granted: true, Purposes: snapshot.Use,
+		},
+		`{"id":"e","type":"opt_out","tenant":"*","identifier":"` + maid + `"}`: {
+			Type: event.OptOut, At: morning.UnixNano(), Tenant: "*", Key: key, Hash: hashOf(t, lower),
+		},
+		`{"id":"e","type":"erase","tenant":"acme","customer":"acme:C-1"}`: {
+			Type: event.Erase, At: morning.UnixNano(), Tenant: "acme", Key: key, Hash: hashOf(t, "crm.acme:C-1"), OfCustomer: true,
+		},
+	} {
+		want.Client = "shop"
+		e, err := event.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Bind(names(t), "shop", morning)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\nis %+v, %v\nnot %+v", text, got, err, want)
+		}
+		if body := got.Append(nil); want.Key != "" && (bytes.Contains(body, []byte("6d92078a")) || bytes.Contains(body, []byte("C-1"))) {
+			t.Errorf("%s is kept as %q", text, body)
+		}
+		sameAgain(t, &got)
+	}
+}
+
+// TestBindRefuses is about what a store does not know, and times to come.
+func TestBindRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"id":"e","type":"link","left":"cookie.zzz:1","right":"crm.acme:1"}`:                                                                     "left: ",
+		`{"id":"e","type":"link","left":"cookie.acme:1","right":"maid:00000000-0000-0000-0000-000000000000"}`:                                     "right: ",
+		`{"id":"e","type":"link","left":"email_sha256:` + strings.Repeat("aB", 32) + `","right":"email_sha256:` + strings.Repeat("Ab", 32) + `"}`: "same identifier",
+		`{"id":"e","type":"segment_add","customer":"zzz:1","segment":"vip"}`:                                                                      "customer: ",
+		`{"id":"e","type":"opt_out","tenant":"zzz","identifier":"cookie.acme:1"}`:                                                                 "tenant: ",
+		`{"id":"e","type":"opt_out","tenant":"acme","identifier":"cookie.acme:${UID}"}`:                                                           "identifier: ",
+		`{"id":"e","type":"erase","tenant":"*","customer":"zzz:1"}`:                                                                               "customer: ",
+		`{"id":"e","type":"unlink","left":"cookie.acme:1","right":"crm.acme:1","at":"2026-11-21T10:05:01Z"}`:                                      "at: ",
+	} {
+		e, err := event.Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if got, err := e.Bind(names(t), "shop", morning); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, %v, not %q", text, got, err, want)
+		}
+	}
+	e, _ := event.Parse([]byte(`{"id":"e","type":"unlink","left":"cookie.acme:1","right":"crm.acme:1","at":"2026-11-21T10:05:00Z"}`))
+	if _, err := e.Bind(names(t), "shop", morning); err != nil {
+		t.Errorf("within what clocks may differ: %v", err)
+	}
+}
+
+// TestConcerns lists whose data a change is about.
+func TestConcerns(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"id":"e","type":"link","left":"cookie.acme:1","right":"maid:x"}`:     nil,
+		`{"id":"e","type":"unlink","left":"crm.acme:1","right":"crm.bolt:2"}`:  {"acme", "bolt"},
+		`{"id":"e","type":"consent","customer":"acme:1","status":"withdrawn"}`: {"acme"},
+		`{"id":"e","type":"opt_out","tenant":"*","identifier":"maid:x"}`:       {"*"},
+		`{"id":"e","type":"opt_in","tenant":"bolt","identifier":"crm.acme:1"}`: {"bolt"},
+		`{"id":"e","type":"erase","tenant":"*","customer":"acme:1"}`:           {"*"},
+	} {
+		e, err := event.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Concerns(); !slices.Equal(got, want) {
+			t.Errorf("%s concerns %q, not %q", text, got, want)
+		}
+	}
+}
+
+func randomBound(t *rapid.T) event.Bound {
+	text := rapid.StringN(0, 20, 40)
+	hash := rapid.Custom(func(t *rapid.T) index.Hash {
+		return index.Hash{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")}
+	})
+	b := event.Bound{
+		Type: event.Type(rapid.IntRange(int(event.Link), int(event.Erase)).Draw(t, "type")),
+		At:   rapid.Int64Min(1).Draw(t, "at"), Client: text.Draw(t, "client"),
+	}
+	until := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, 1<<40))
+	switch b.Type {
+	case event.Link, event.Unlink:
+		b.Method = snapshot.Method(rapid.IntRange(0, 3).Draw(t, "method"))
+		x, y := text.Draw(t, "left"), text.Draw(t, "right")
+		if x == y {
+			y += "x"
+		}
+		b.Left, b.Right = min(x, y), max(x, y)
+	case event.SegmentAdd, event.SegmentRemove:
+		b.Subject, b.Segment, b.Until = text.Draw(t, "subject"), text.Draw(t, "segment"), until.Draw(t, "until")
+	case event.Consent:
+		b.Subject, b.Granted, b.Until = text.Draw(t, "subject"), rapid.Bool().Draw(t, "granted"), until.Draw(t, "until")
+		b.Purposes = snapshot.Purposes(rapid.IntRange(0, 3).Draw(t, "purposes"))
+	default:
+		b.Tenant, b.Key, b.Hash, b.OfCustomer = text.Draw(t, "tenant"), text.Draw(t, "key"), hash.Draw(t, "hash"), rapid.Bool().Draw(t, "customer")
+		if b.Type == event.Erase {
+			b.Contacts = rapid.SliceOfNDistinct(hash, 0, 5, rapid.ID[index.Hash]).Draw(t, "contacts")
+			slices.SortFunc(b.Contacts, index.Hash.Compare)
+			if len(b.Contacts) == 0 {
+				b.Contacts = nil
+			}
+		}
+	}
+	return b
+}
+
+// TestRecords reads what was written, and nothing that was cut or changed
+// without being another change.
+func TestRecords(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := randomBound(t)
+		sameAgain(t, &b)
+		body := b.Append(nil)
+		for n := range body {
+			if _, err := event.Decode(body[:n]); !errors.Is(err, event.ErrRecord) {
+				t.Fatalf("%d of %d bytes: %v", n, len(body), err)
+			}
+		}
+		if _, err := event.Decode(append(body, 0)); !errors.Is(err, event.ErrRecord) {
+			t.Fatalf("a byte more: %v", err)
+		}
+	})
+}
+
+// FuzzDecode checks that each change has one encoding.
+func FuzzDecode(f *testing.F) {
+	for _, b := range goldenChanges(f) {
+		f.Add(b.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := event.Decode(body)
+		if err != nil {
+			return
+		}
+		if again := b.Append(nil); !bytes.Equal(again, body) {
+			t.Errorf("%x\nis %+v, which is\n%x", body, b, again)
+		}
+	})
+}
+
+func goldenChanges(t testing.TB) []event.Bound {
+	h := hashOf(t, "crm.acme:C-1")
+	return []event.Bound{
+		{Type: event.Link, At: morning.UnixNano(), Client: "shop", Left: "cookie.acme:9f8c", Right: "crm.acme:C-1", Method: snapshot.CookieSync},
+		{Type: event.Unlink, At: morning.UnixNano(), Client: "shop", Left: "cookie.acme:9f8c", Right: "crm.acme:C-1"},
+		{Type: event.SegmentAdd, At: morning.UnixNano(), Client: "shop", Subject: "crm.acme:C-1", Segment: "vip", Until: newYear.Unix()},
+		{Type: event.SegmentRemove, At: morning.UnixNano(), Client: "shop", Subject: "crm.acme:C-1", Segment: "vip"},
+		{Type: event.Consent, At: morning.UnixNano(), Client: "shop", Subject: "crm.acme:C-1", Granted: true, Purposes: snapshot.Use | snapshot.Share, Until: newYear.Unix()},
+		{Type: event.Consent, At: morning.UnixNano(), Client: "shop", Subject: "crm.acme:C-1"},
+		{Type: event.OptOut, At: morning.UnixNano(), Client: "shop", Tenant: "*", Key: "0123456789abcdef", Hash: h},
+		{Type: event.OptIn, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true},
+		{Type: event.Erase, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true, Contacts: []index.Hash{{Hi: 1, Lo: 2}, {Hi: 1, Lo: 3}}},
+	}
+}
+
+// TestGoldenRecords holds the encoding against what it always was.
+func TestGoldenRecords(t *testing.T) {
+	var got strings.Builder
+	for _, b := range goldenChanges(t) {
+		got.WriteString(b.Type.String() + " " + hex.EncodeToString(b.Append(nil)) + "\n")
+	}
+	want, err := os.ReadFile("testdata/records.txt")
+	if err != nil || got.String() != string(want) {
+		t.Errorf("%v; now it is\n%s", err, got.String())
+	}
+	doc, err := os.ReadFile("FORMAT.md")
+	if err != nil || !strings.Contains(string(doc), "version "+itoa(event.Version)+",") {
+		t.Errorf("FORMAT.md does not name version %d: %v", event.Version, err)
+	}
+}
+
+// TestBeats is the table of ties; at another time the later one holds.
+func TestBeats(t *testing.T) {
+	at := func(b event.Bound, at int64) event.Bound { b.At = at; return b }
+	granted := func(p snapshot.Purposes, until int64) event.Bound {
+		return event.Bound{Type: event.Consent, Granted: true, Purposes: p, Until: until}
+	}
+	add := func(until int64) event.Bound { return event.Bound{Type: event.SegmentAdd, Until: until} }
+	remove := func(until int64) event.Bound { return event.Bound{Type: event.SegmentRemove, Until: until} }
+	for i, c := range []struct{ wins, loses event.Bound }{
+		{event.Bound{Type: event.Unlink}, event.Bound{Type: event.Link}},
+		{event.Bound{Type: event.Link, Method: snapshot.Inferred}, event.Bound{Type: event.Link, Method: snapshot.Authenticated}},
+		{remove(5), add(0)},
+		{add(5), add(6)},
+		{add(5), add(0)},
+		{remove(6), remove(5)},
+		{remove(0), remove(5)},
+		{event.Bound{Type: event.Consent}, granted(snapshot.Use, 0)},
+		{granted(snapshot.Use|snapshot.Share, 5), granted(snapshot.Use, 6)},
+		{granted(snapshot.Use, 5), granted(snapshot.Use|snapshot.Share, 5)},
+		{event.Bound{Type: event.OptOut}, event.Bound{Type: event.OptIn}},
+		{event.Bound{Type: event.Erase}, event.Bound{Type: event.OptIn}},
+	} {
+		wins, loses := at(c.wins, 7), at(c.loses, 7)
+		if !wins.Beats(&loses) || loses.Beats(&wins) || wins.Beats(&wins) {
+			t.Errorf("row %d: %+v does not win", i, c.wins)
+		}
+		loses.At++
+		if wins.Beats(&loses) || !loses.Beats(&wins) {
+			t.Errorf("row %d: the later one does not win", i)
+		}
+	}
+}
+
+// TestBeatsIsAnOrder checks that which of several changes holds does not depend
+// on the order in which they are compared.
+func TestBeatsIsAnOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := make([]event.Bound, 3)
+		kinds := [][2]event.Type{{event.Link, event.Unlink}, {event.SegmentAdd, event.SegmentRemove}, {event.Consent, event.Consent}, {event.OptOut, event.OptIn}}
+		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+		for i := range list {
+			b := &list[i]
+			b.Type, b.At = kind[rapid.IntRange(0, 1).Draw(t, "type")], rapid.Int64Range(1, 2).Draw(t, "at")
+			b.Until, b.Method = rapid.Int64Range(0, 2).Draw(t, "until"), snapshot.Method(rapid.IntRange(0, 1).Draw(t, "method"))
+			b.Granted, b.Purposes = rapid.Bool().Draw(t, "granted"), snapshot.Purposes(rapid.IntRange(0, 3).Draw(t, "purposes"))
+		}
+		a, b, c := &list[0], &list[1], &list[2]
+		if a.Beats(b) && b.Beats(a) || a.Beats(a) {
+			t.Fatalf("%+v", list)
+		}
+		if a.Beats(b) && b.Beats(c) && !a.Beats(c) {
+			t.Fatalf("not transitive: %+v", list)
+		}
+	})
+}
