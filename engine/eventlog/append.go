@@ -190,7 +190,7 @@ func (l *Log) commitGroup() error {
 	last := &g.records[len(g.records)-1]
 	l.time = last.Time
 	l.advance(last)
-	if err := l.head.write(head{l.id, last.Seq, last.Hash}); err != nil {
+	if err := l.head.write(head{l.id, g.records[0].Seq, last.Seq, last.Hash}); err != nil {
 		l.fail(err) // these records are on disk; the next ones would not be watched over
 	}
 	l.opts.Applied(g.records)

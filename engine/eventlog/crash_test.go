@@ -83,41 +83,66 @@ func sound(t *testing.T, fs vfs.FS, acked int, what string) {
 }
 
 // TestPowerCuts cuts the power before every operation that writes: what was not
-// synced is lost, all of it or by chance some.
+// synced is lost.
 func TestPowerCuts(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, percent := range []int{0, 50} {
-		fs := vfs.NewCrashableMem()
-		var acked atomic.Int64
-		type cut struct {
-			fs    *vfs.MemFS
-			acked int
-			what  string
+	cuts := allCuts(t, 0)
+	for i, c := range cuts {
+		if testing.Short() && i%7 != 0 {
+			continue
 		}
-		var mu sync.Mutex
-		var cuts []cut
-		err := session(steps(fs, func(op errorfs.Op) error {
-			mu.Lock()
-			defer mu.Unlock()
-			n := int(acked.Load())
-			clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random})
-			cuts = append(cuts, cut{clone, n, fmt.Sprintf("%d %%, before step %d, %v %s", percent, len(cuts), op.Kind, op.Path)})
-			return nil
-		}), &acked)
-		if err != nil || acked.Load() != 15 {
-			t.Fatalf("%v, %d", err, acked.Load())
-		}
-		cuts = append(cuts, cut{fs.CrashClone(vfs.CrashCloneCfg{}), 15, "at the end"})
-		if len(cuts) < 50 {
-			t.Fatalf("%d steps", len(cuts))
-		}
-		for i, c := range cuts {
-			if testing.Short() && i%7 != 0 {
-				continue
-			}
-			sound(t, c.fs, c.acked, c.what)
-		}
+		sound(t, c.fs, c.acked, c.what)
 	}
+}
+
+// TestTornPowerCuts lets by chance some of what was not synced be there, in any
+// order, folders' entries too. Pebble does not stand that in each case, as file
+// systems keep the order of those; what may not be is a log that is opened and
+// lacks something.
+func TestTornPowerCuts(t *testing.T) {
+	refused := 0
+	cuts := allCuts(t, 50)
+	for i, c := range cuts {
+		if testing.Short() && i%7 != 0 {
+			continue
+		}
+		l, err := openOn(copied(t, c.fs), eventlog.Options{})
+		if err != nil {
+			refused++
+			continue
+		}
+		shut(t, l)
+		sound(t, c.fs, c.acked, c.what)
+	}
+	if refused > len(cuts)/5 {
+		t.Errorf("%d of %d are refused", refused, len(cuts))
+	}
+}
+
+// cut is a file system after a power cut.
+type cut struct {
+	fs    *vfs.MemFS
+	acked int
+	what  string
+}
+
+func allCuts(t *testing.T, percent int) (cuts []cut) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	fs := vfs.NewCrashableMem()
+	var acked atomic.Int64
+	var mu sync.Mutex
+	err := session(steps(fs, func(op errorfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		n := int(acked.Load())
+		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random})
+		cuts = append(cuts, cut{clone, n, fmt.Sprintf("%d %%, before step %d, %v %s", percent, len(cuts), op.Kind, op.Path)})
+		return nil
+	}), &acked)
+	if err != nil || acked.Load() != 15 || len(cuts) < 50 {
+		t.Fatalf("%v, %d entries, %d steps", err, acked.Load(), len(cuts))
+	}
+	return append(cuts, cut{fs.CrashClone(vfs.CrashCloneCfg{}), 15, "at the end"})
 }
 
 // TestFailures lets every operation that writes fail, for good: nothing is
@@ -188,8 +213,11 @@ func TestFailed(t *testing.T) {
 func copied(t *testing.T, fs *vfs.MemFS) *vfs.MemFS {
 	t.Helper()
 	out := vfs.NewMem()
-	if ok, err := vfs.Clone(fs, out, dir, dir); !ok || err != nil {
-		t.Fatal(ok, err)
+	if err := out.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vfs.Clone(fs, out, dir, dir); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

@@ -20,8 +20,7 @@ var (
 )
 
 // failure remembers the first thing that went wrong. It is also what Pebble
-// logs to: where Pebble would end the process, the log fails instead, and every
-// caller looks at the failure before it believes that something was written.
+// logs to: where Pebble would end the process, the log fails instead.
 type failure struct {
 	log   *slog.Logger
 	cause atomic.Pointer[error]

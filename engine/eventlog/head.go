@@ -15,21 +15,22 @@ import (
 // of are on disk, and by turns in two slots, so that one is whole at any time;
 // after a power cut it may be behind, and is never ahead.
 type head struct {
-	log  ID
-	seq  uint64
-	hash Hash
+	log   ID
+	first uint64 // of the records that went to disk last, together
+	seq   uint64 // the last of them
+	hash  Hash
 }
 
 const (
 	headName  = "HEAD"
 	headMagic = "MDEVTHD1"
 	slotSize  = 512 // a sector is written as a whole, or not
-	slotUsed  = len(headMagic) + 16 + 8 + 32
+	slotUsed  = len(headMagic) + 16 + 8 + 8 + 32
 )
 
 func (h *head) append(dst []byte) []byte {
 	dst = append(append(dst, headMagic...), h.log[:]...)
-	dst = binary.LittleEndian.AppendUint64(dst, h.seq)
+	dst = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, h.first), h.seq)
 	dst = append(dst, h.hash[:]...)
 	return binary.LittleEndian.AppendUint64(dst, xxh3.Hash(dst))
 }
@@ -39,7 +40,8 @@ func (h *head) decode(b []byte) bool {
 		return false
 	}
 	b = b[len(headMagic):]
-	h.log, h.seq, h.hash = ID(b), binary.LittleEndian.Uint64(b[16:]), Hash(b[24:])
+	h.log, h.hash = ID(b), Hash(b[32:])
+	h.first, h.seq = binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
 	return true
 }
 
@@ -50,23 +52,26 @@ type headFile struct {
 	buf  []byte
 }
 
-// createHead makes HEAD anew, and syncs it.
-func createHead(fs vfs.FS, path string, h head) (*headFile, error) {
-	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
+// createHead makes HEAD anew: it is there whole, or not at all.
+func createHead(fs vfs.FS, dir string, h head) (*headFile, error) {
+	path := fs.PathJoin(dir, headName)
+	f, err := fs.Create(path+".new", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
-	w := &headFile{f: f}
 	slots := make([]byte, 2*slotSize)
 	copy(slots, h.append(nil))
-	if _, err := f.Write(slots); err != nil {
+	_, err = f.Write(slots)
+	if err = errors.Join(err, f.Sync()); err == nil {
+		err = fs.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncFolder(fs, dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := f.Sync(); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	w.slot = 1
-	return w, nil
+	return &headFile{f: f, slot: 1}, nil
 }
 
 var errHead = errors.New("neither of its two slots can be read")

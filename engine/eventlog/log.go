@@ -54,11 +54,13 @@ type Torn struct{ From, To uint64 }
 // Log is an open log.
 type Log struct {
 	failure
-	opts Options
-	id   ID
-	torn Torn
-	db   *pebble.DB
-	head *headFile
+	opts  Options
+	id    ID
+	torn  Torn
+	fs    vfs.FS
+	store string // the folder of db
+	db    *pebble.DB
+	head  *headFile
 
 	work   chan *request
 	closed chan struct{} // to stop the writer
@@ -132,7 +134,11 @@ func (l *Log) Scan(after uint64, f func(*Record) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() {
+		if closed := it.Close(); err == nil && closed != nil {
+			err = corruptIf(closed)
+		}
+	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		var r Record
 		seq, err := seqOf(it.Key())
@@ -167,8 +173,7 @@ func (l *Log) abandon() error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer func() { _ = recover() }() // it complains about what failed before
-		_ = l.db.Close()
+		_ = l.closeStore() // it complains about what failed before
 	}()
 	select {
 	case <-ended:

@@ -1,12 +1,15 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,7 +33,8 @@ func Open(dir string, o Options) (*Log, error) {
 }
 
 func (l *Log) open(dir string) error {
-	f := l.opts.FS
+	f := vfs.FS(&failStop{l.opts.FS, &l.failure})
+	l.fs, l.store = f, f.PathJoin(dir, storeName)
 	path := f.PathJoin(dir, headName)
 	_, err := f.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
@@ -48,7 +52,7 @@ func (l *Log) open(dir string) error {
 			return corrupt("%s: %w", headName, err)
 		}
 	}
-	if l.db, err = pebble.Open(f.PathJoin(dir, storeName), l.storeOptions(fresh)); err != nil {
+	if l.db, err = openStore(l.store, l.storeOptions(f, fresh)); err != nil {
 		return l.give(corruptIf(err))
 	}
 	if err := l.identify(fresh); err != nil {
@@ -59,24 +63,33 @@ func (l *Log) open(dir string) error {
 		return l.give(err)
 	}
 	if fresh {
-		if l.head, err = createHead(f, path, head{l.id, last.Seq, l.before(&last)}); err == nil {
-			err = syncFolder(f, dir)
+		if last.Seq > 0 {
+			return l.give(corrupt("%s is gone", headName))
 		}
-		if err != nil {
+		if l.head, err = createHead(f, dir, head{log: l.id, hash: l.before(&last)}); err != nil {
 			return l.give(err)
 		}
 	}
 	l.last, l.time = last, last.Time
 	if written.seq > last.Seq {
+		if written.first > last.Seq+1 {
+			return l.give(corrupt("records %d to %d are gone, which is more than were written last", last.Seq+1, written.seq))
+		}
 		if err := l.mend(last, written.seq); err != nil {
 			return l.give(err)
 		}
+	}
+	if err := l.Err(); err != nil {
+		return l.give(err)
 	}
 	return nil
 }
 
 // give closes what is open, after an error.
 func (l *Log) give(err error) error {
+	if first := l.Err(); first != nil && !errors.Is(err, ErrCorrupt) {
+		err = first // whatever it led to
+	}
 	if l.db != nil {
 		l.failure.cause.CompareAndSwap(nil, &err)
 		_ = l.closeStore()
@@ -87,20 +100,46 @@ func (l *Log) give(err error) error {
 	return err
 }
 
+// openStore makes an error of a panic: so Pebble answers a folder that it cannot
+// sync.
+func openStore(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer caught(&err)
+	return pebble.Open(dir, o)
+}
+
 func (l *Log) closeStore() (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-		}
-	}()
+	defer caught(&err)
 	return l.db.Close()
 }
 
+func caught(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case error:
+		*err = r
+	default:
+		*err = fmt.Errorf("%v", r)
+	}
+}
+
+// makeFolder makes a folder, and those above it that are not there, for good.
 func makeFolder(f vfs.FS, dir string) error {
+	above := []string{dir}
+	for d := f.PathDir(dir); d != above[len(above)-1]; d = f.PathDir(d) {
+		above = append(above, d)
+		if _, err := f.Stat(d); err == nil {
+			break
+		}
+	}
 	if err := f.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return syncFolder(f, f.PathDir(dir))
+	for _, d := range slices.Backward(above[1:]) {
+		if err := syncFolder(f, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func syncFolder(f vfs.FS, dir string) error {
@@ -113,12 +152,16 @@ func syncFolder(f vfs.FS, dir string) error {
 
 // storeOptions are those of a small store that is written in order and read
 // whole.
-func (l *Log) storeOptions(fresh bool) *pebble.Options {
+func (l *Log) storeOptions(f vfs.FS, fresh bool) *pebble.Options {
 	o := &pebble.Options{
-		FS: l.opts.FS, FormatMajorVersion: pebble.FormatNewest, ErrorIfNotExists: !fresh,
+		FS: f, FormatMajorVersion: pebble.FormatNewest, ErrorIfNotExists: !fresh,
 		CacheSize: 8 << 20, MemTableSize: 16 << 20, Logger: &l.failure,
+		// A new manifest is begun when the store is opened, and never later: where
+		// that fails, Pebble panics.
+		MaxManifestFileSize: 1 << 40,
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { l.fail(fmt.Errorf("background: %w", err)) },
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { l.fail(fmt.Errorf("%w: %s", ErrCorrupt, f.PathBase(i.Path))) },
 		},
 	}
 	o.EnsureDefaults()
@@ -165,20 +208,43 @@ func (l *Log) mend(last Receipt, to uint64) error {
 	if err := l.sync(batch); err != nil {
 		return err
 	}
-	if err := l.head.write(head{l.id, r.Seq, r.Hash}); err != nil {
+	if err := l.head.write(head{l.id, r.Seq, r.Seq, r.Hash}); err != nil {
 		return err
 	}
 	l.last, l.time = Receipt{l.id, r.Seq, r.Time, r.Hash}, r.Time
 	return l.opts.Replay(&r)
 }
 
-// compact has Pebble write what it holds of records anew, and forget the rest.
+// compact has Pebble write what it holds of records anew, and removes the rest:
+// Pebble keeps old write-ahead logs to write over them, some day.
 func (l *Log) compact(from, to uint64) error {
 	err := l.db.Flush()
 	if err == nil {
 		err = l.db.Compact(context.Background(), entryAt(from), entryAt(to+1), false)
 	}
-	return errors.Join(err, l.Err())
+	if err == nil {
+		err = l.removeOldLogs()
+	}
+	if err != nil {
+		l.fail(fmt.Errorf("redact: %w", err))
+	}
+	return l.Err()
+}
+
+// removeOldLogs removes all write-ahead logs but the newest, after a flush.
+func (l *Log) removeOldLogs() error {
+	names, err := l.fs.List(l.store)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".log") })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
+	for _, name := range names[:max(0, len(names)-1)] {
+		if err := l.fs.Remove(l.fs.PathJoin(l.store, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return syncFolder(l.fs, l.store)
 }
 
 // corrupt is an error that wraps ErrCorrupt and says what to do.
