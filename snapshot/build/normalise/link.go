@@ -89,5 +89,5 @@ func (l *Links) identifier(out *Link, id *Identifier, text string) error {
 	}
 	out.keys = keys
 	id.Namespace, id.Key = namespace, keys[start:len(keys):len(keys)]
-	return l.n.checkValue(namespace, id.Key)
+	return l.n.values.CheckKey(namespace, id.Key)
 }

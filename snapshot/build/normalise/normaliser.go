@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/matchd/matchd/index"
@@ -21,39 +19,22 @@ type Normaliser struct {
 	asOf    time.Time
 
 	email, phone, postal index.NamespaceID
-	// kinds say by namespace what its values are checked for.
-	kinds        []valueKind
-	gmail        bool // the rules for gmail.com
-	placeholders *placeholderHashes
+	values               *Values
+	gmail                bool // the rules for gmail.com
 }
-
-// A valueKind is what the values of a namespace are checked for.
-type valueKind uint8
-
-const (
-	opaque  valueKind = iota // nothing
-	hashed                   // the hash of a placeholder
-	inTexts                  // contact data in clear
-)
 
 // New makes the normaliser of a build that is of the time asOf. The table is
 // cfg's, from [config.Config.NamespaceTable].
 func New(cfg *config.Config, ns *index.Namespaces, asOf time.Time) (*Normaliser, error) {
 	n := &Normaliser{
 		cfg: cfg, ns: ns, sources: cfg.Sources(), asOf: asOf,
-		gmail: cfg.Normalise.Email == EmailUID2, placeholders: newPlaceholderHashes(),
+		values: NewValues(ns), gmail: cfg.Normalise.Email == EmailUID2,
 	}
 	if _, ok := snapshot.DayOf(asOf); !ok {
 		return nil, fmt.Errorf("as_of %s is not between 1970 and %v", asOf.Format(time.RFC3339), snapshot.MaxDay)
 	}
 	if err := checkBidStreams(cfg.Tenants); err != nil {
 		return nil, err
-	}
-	n.kinds = make([]valueKind, ns.Len())
-	for id := range n.kinds {
-		if ns.At(index.NamespaceID(id)).Compare == index.Exact {
-			n.kinds[id] = inTexts
-		}
 	}
 	for name, id := range map[string]*index.NamespaceID{
 		index.EmailSHA256: &n.email, index.PhoneSHA256: &n.phone, index.PostalHash: &n.postal,
@@ -62,7 +43,6 @@ func New(cfg *config.Config, ns *index.Namespaces, asOf time.Time) (*Normaliser,
 		if *id, ok = ns.ByName(name); !ok {
 			return nil, fmt.Errorf("namespace %s is not in the table", name)
 		}
-		n.kinds[*id] = hashed
 	}
 	return n, nil
 }
@@ -130,62 +110,6 @@ func rowTime(s string) (time.Time, error) {
 
 // inColumn names the column that a reason is about.
 func inColumn(name string, err error) error { return fmt.Errorf("column %s: %w", name, err) }
-
-// emptySHA256 is the hash of nothing, which exports give for every record
-// without an email or phone number: it would make them one person.
-const emptySHA256 = "\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24" +
-	"\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55"
-
-var (
-	errEmptyHash = errors.New("the hash of an empty value")
-	errRawEmail  = errors.New("an email address in clear: give its hash, or another id")
-	errRawPhone  = errors.New("a phone number in clear: give its hash, or another id")
-)
-
-// checkValue refuses the hash of nothing or of a placeholder in a namespace of
-// hashes, and contact data in clear in an exact one: it would stand in the
-// snapshot, and in answers, as it is.
-func (n *Normaliser) checkValue(id index.NamespaceID, key []byte) error {
-	switch n.kinds[id] {
-	case hashed:
-		value := key[len(key)-sha256.Size:]
-		if string(value) == emptySHA256 {
-			return errEmptyHash
-		}
-		if n.placeholders.has(value) {
-			return errPlaceholderHash
-		}
-	case inTexts:
-		return inClear(n.ns.Value(id, key))
-	}
-	return nil
-}
-
-// emailInside finds an email address within a text.
-var emailInside = regexp.MustCompile(`[^\s@<>()"]+(@|%40)[^\s@<>()"]+\.\pL{2,}`)
-
-// inClear refuses a text that holds an email address, or is a phone number with
-// a plus before it. Bare digits may be any number and pass.
-func inClear[T string | []byte](text T) error {
-	suspect := false
-	for i := range len(text) {
-		suspect = suspect || text[i] == '@' || text[i] == '%' || text[i] == '+'
-	}
-	if !suspect {
-		return nil
-	}
-	s := string(text)
-	if emailInside.MatchString(s) {
-		return errRawEmail
-	}
-	phone := strings.TrimLeft(strings.TrimPrefix(s, "tel:"), "( ")
-	if strings.HasPrefix(phone, "+") {
-		if _, err := PhoneHash(phone, ""); err == nil {
-			return errRawPhone
-		}
-	}
-	return nil
-}
 
 // appendHash appends the key of a hash in namespace id: name, colon, value (see
 // [index.Namespaces.AppendKey]).

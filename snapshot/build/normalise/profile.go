@@ -202,7 +202,7 @@ func (p *Profiles) add(out *Profile, id index.NamespaceID, value string) error {
 	p.scratch = append(p.scratch[:0], value...)
 	keys, err := p.n.ns.AppendValueKey(out.keys, id, p.scratch)
 	if err == nil {
-		err = p.n.checkValue(id, keys[start:])
+		err = p.n.values.CheckKey(id, keys[start:])
 	}
 	if err == nil {
 		out.addKey(id, keys, start)
