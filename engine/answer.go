@@ -25,6 +25,7 @@ const (
 	Ambiguous      Reason = "ambiguous"
 	Invalid        Reason = "invalid"
 	Suppressed     Reason = "suppressed" // by a privacy signal
+	OptedOut       Reason = "opted_out"  // it is not to be used for a tenant that was asked for
 )
 
 // PersonID is a person's id as a client sees it: the keyed hash of the
@@ -111,6 +112,8 @@ func (r Reason) result() Result {
 		return ResultInvalid
 	case Suppressed:
 		return ResultSuppressed
+	case OptedOut:
+		return ResultOptedOut
 	}
 	return ResultUnknown
 }

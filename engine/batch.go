@@ -29,7 +29,9 @@ type Batch struct {
 	current snapshot.Record // the record that is being answered from
 	profile snapshot.Profile
 	paths   pathFinder
-	records int // read since it was emptied, decoys too
+	live    liveRecord
+	without bitset // tenants that are left out
+	records int    // read since it was emptied, decoys too
 }
 
 // slot is one identifier on its way through the stages.

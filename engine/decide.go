@@ -22,12 +22,16 @@ func (s *Session) decide(b *Batch, a *Answer, tenants bitset, sharer, at int) {
 	}
 	before, r, p := b.mark(), &b.current, &b.profile
 	b.paths.reset(r, s.gen, s.oldest)
+	b.live.read(s, r)
 	profiles := r.Profiles()
 	for ordinal := 0; profiles.Next(p); ordinal++ {
 		if !tenants.has(int(p.Tenant)) {
 			continue
 		}
 		t := &s.access.tenants[p.Tenant]
+		if b.live.some && !b.live.alter(s, p, &b.paths) {
+			continue // as if he were not there
+		}
 		reason := s.consent(p)
 		if reason != privacy.Allowed && t.shared {
 			continue // who is not shared is not known to be there
@@ -60,9 +64,14 @@ func (s *Session) decide(b *Batch, a *Answer, tenants bitset, sharer, at int) {
 // vouches reports whether identifier at of the current record is a customer
 // whom a tenant shares.
 func (s *Session) vouches(b *Batch, sharer, at int) (vouched, damaged bool) {
+	b.live.read(s, &b.current)
 	profiles := b.current.Profiles()
 	for profiles.Next(&b.profile) {
-		if p := &b.profile; int(p.Tenant) == sharer && int(p.Node) == at && s.consent(p) == privacy.Allowed {
+		p := &b.profile
+		if int(p.Tenant) != sharer || int(p.Node) != at || b.live.some && !b.live.alter(s, p, &b.paths) {
+			continue
+		}
+		if s.consent(p) == privacy.Allowed {
 			return true, false
 		}
 	}
@@ -104,13 +113,19 @@ func (b *Batch) append(p *snapshot.Profile, path snapshot.Strength, ordinal int,
 // Resolve resets, until its next use. The error is that of [Session.Match].
 func (s *Session) Resolve(b *Batch, ids [][]byte) (Answer, error) {
 	counts := s.counts
-	if err := s.Match(b, ids); err != nil {
+	if b.without = b.without[:0]; len(ids) > 1 {
+		s.withhold(b, ids)
+	}
+	if err := s.match(b, ids); err != nil {
 		return Answer{Reason: Unknown}, err
 	}
 	if len(ids) == 1 {
 		return b.Answers[0], nil
 	}
 	a := b.combine()
+	if len(b.without) > 0 && !a.Matched() && !a.fault && a.Reason != Suppressed {
+		a = Answer{Reason: OptedOut}
+	}
 	s.counts = counts // one question, one result
 	s.counts[a.result()]++
 	return a, nil

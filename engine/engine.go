@@ -15,6 +15,7 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -123,7 +124,7 @@ func (e *Engine) Close() error {
 	e.closed = true
 	e.swap.Lock()
 	old := e.state.Load()
-	e.state.Store(newState(nil, old.clients))
+	e.state.Store(newState(nil, old.clients, old.live))
 	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()
@@ -165,9 +166,20 @@ func validateClients(clients []Client) error {
 func (e *Engine) setClients(clients []Client) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
-	g := e.state.Load().gen
-	e.state.Store(newState(g, clients))
-	e.warnOfGrants(g, clients)
+	old := e.state.Load()
+	e.state.Store(newState(old.gen, clients, old.live))
+	e.warnOfGrants(old.gen, clients)
+}
+
+// SetOverlay makes the answers of sessions that begin later obey live changes,
+// whatever snapshot is open then; nil is none. Its hashes have to be those of the
+// store's identifiers.
+func (e *Engine) SetOverlay(live *overlay.Overlay) {
+	e.swap.Lock()
+	defer e.swap.Unlock()
+	next := *e.state.Load()
+	next.live = live
+	e.state.Store(&next)
 }
 
 // warnOfGrants logs what grants name and the snapshot does not have: it may be
@@ -183,8 +195,8 @@ func (e *Engine) warnOfGrants(g *generation, clients []Client) {
 	}
 }
 
-func newState(g *generation, clients []Client) *state {
-	s := &state{gen: g, clients: clients, access: make(map[string]*access, len(clients))}
+func newState(g *generation, clients []Client, live *overlay.Overlay) *state {
+	s := &state{gen: g, live: live, clients: clients, access: make(map[string]*access, len(clients))}
 	for _, c := range clients {
 		s.access[c.Name] = nil // it is known, whatever is open
 		if g != nil {
@@ -242,7 +254,7 @@ func (e *Engine) load(cur snapshot.Current) error {
 			g.devices.add(id)
 		}
 	}
-	g.bids = bidSegments(snap)
+	g.bids, g.codes = bidSegments(snap), segmentCodes(snap)
 	e.open.Add(1)
 	g.pins = newPins(func() {
 		// Unmapping takes its time, and the last reader is somebody's request.
@@ -255,7 +267,7 @@ func (e *Engine) load(cur snapshot.Current) error {
 	})
 	e.swap.Lock()
 	old := e.state.Load()
-	e.state.Store(newState(g, old.clients))
+	e.state.Store(newState(g, old.clients, old.live))
 	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
 	if old.gen != nil {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -16,9 +17,10 @@ type generation struct {
 	name    string
 	secret  index.Secret
 	hasher  index.Hasher
-	self    snapshot.Strength // of the path from an identifier to itself
-	devices bitset            // namespaces of advertising ids of devices
-	bids    []string          // by segment: its id in bid requests, or empty
+	self    snapshot.Strength   // of the path from an identifier to itself
+	devices bitset              // namespaces of advertising ids of devices
+	bids    []string            // by segment: its id in bid requests, or empty
+	codes   []map[string]uint32 // by tenant: its segments by their codes
 	opened  time.Time
 	maxAge  int // of links, in months
 	pins    *pins
@@ -44,6 +46,7 @@ func (g *generation) oldestFresh(now time.Time) snapshot.Day {
 // state is all that is swapped together.
 type state struct {
 	gen     *generation        // nil before the first snapshot
+	live    *overlay.Overlay   // changes since; nil where there are none
 	clients []Client           // resolved
 	access  map[string]*access // by name of the client
 }

@@ -69,6 +69,16 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	if err != nil || !ok {
 		return none, err
 	}
+	var live liveRecord
+	var paths pathFinder
+	paths.reset(&f.record, s.gen, s.oldest)
+	if live.read(s, &f.record); live.some && !live.alter(s, &p, &paths) {
+		if live.nodes[f.at].OptedOut(tenant) && !s.access.tenants[ti].shared {
+			none.Reason = OptedOut
+		}
+		return none, nil
+	}
+	banned := slices.Clone(paths.banned)
 	if reason := s.consent(&p); reason != privacy.Allowed {
 		if s.access.tenants[ti].shared {
 			return none, nil
@@ -79,12 +89,16 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 	if err != nil {
 		return none, err
 	}
-	hidden, err := s.denied(f)
+	hidden, err := s.denied(f, &live)
 	if err != nil {
 		return none, err
 	}
+	for i, b := range banned {
+		if b {
+			hidden[uint32(i)] = true
+		}
+	}
 	out := Listing{Reason: Matched, Person: shownID(s.access.persons, f.record.ID)}
-	var paths pathFinder
 	paths.reset(&f.record, s.gen, s.oldest)
 	links := s.strongestLinks(cold, &paths, hidden)
 	near := s.connected(cold, &paths, hidden)
@@ -246,7 +260,8 @@ func (s *Session) consent(p *snapshot.Profile) privacy.Reason {
 // denied returns the places of the customer ids in the record whose profiles
 // have no consent; where their tenant shares them, also of those that have no
 // profile, since nobody has agreed.
-func (s *Session) denied(f *found) (map[uint32]bool, error) {
+func (s *Session) denied(f *found, live *liveRecord) (map[uint32]bool, error) {
+	var paths pathFinder
 	out := map[uint32]bool{}
 	for i := range f.record.Len() {
 		ns := int(f.record.Node(i).Namespace)
@@ -261,7 +276,7 @@ func (s *Session) denied(f *found) (map[uint32]bool, error) {
 	ps := f.record.Profiles()
 	for ps.Next(&p) {
 		switch {
-		case s.consent(&p) != privacy.Allowed:
+		case live.some && !live.alter(s, &p, &paths), s.consent(&p) != privacy.Allowed:
 			out[p.Node] = true
 		case s.access.tenants[p.Tenant].shared:
 			delete(out, p.Node)

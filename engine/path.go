@@ -14,6 +14,7 @@ type pathFinder struct {
 	oldest  snapshot.Day
 	self    snapshot.Strength // of the path of no links
 	damaged bool              // the record's tree makes no sense
+	banned  []bool            // by place: no path leads there; empty where all are free
 	work    int               // steps taken since the batch was emptied
 
 	// What prepare found for one start; scratch otherwise.
@@ -37,11 +38,15 @@ type pathEdge struct {
 
 func (f *pathFinder) reset(r *snapshot.Record, g *generation, oldest snapshot.Day) {
 	f.r, f.s, f.self, f.oldest, f.damaged, f.start = r, g.Snapshot, g.self, oldest, false, -1
+	f.banned = f.banned[:0]
 }
 
 // strongest returns the weakest link of the strongest path from one place of
 // the record to another, and false where no path of fresh links is left.
 func (f *pathFinder) strongest(from, to int) (snapshot.Strength, bool) {
+	if len(f.banned) > 0 {
+		return f.around(from, to)
+	}
 	if from == to {
 		return f.self, true
 	}
@@ -53,6 +58,20 @@ func (f *pathFinder) strongest(from, to int) (snapshot.Strength, bool) {
 		return weakest, false
 	}
 	if f.start != from && !f.prepare(from) {
+		return f.self, false
+	}
+	return f.best[to], f.reached[to]
+}
+
+// around is strongest where some places are banned: the tree of strongest links
+// may lead through them, so all links that are left are looked at.
+func (f *pathFinder) around(from, to int) (snapshot.Strength, bool) {
+	switch {
+	case f.banned[from] || f.banned[to]:
+		return f.self, false
+	case from == to:
+		return f.self, true
+	case f.start != from && !f.prepare(from):
 		return f.self, false
 	}
 	return f.best[to], f.reached[to]
@@ -159,6 +178,9 @@ func (f *pathFinder) collect() {
 func (f *pathFinder) add(a, b int, link snapshot.Strength) {
 	if b >= f.r.Len() {
 		f.damaged = true
+		return
+	}
+	if len(f.banned) > 0 && (f.banned[a] || f.banned[b]) {
 		return
 	}
 	if !f.aged(a, b, link.Seen) {

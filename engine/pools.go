@@ -280,6 +280,8 @@ func (r Reason) Outweighs(o Reason) bool { return r.says() > o.says() }
 // says orders reasons by how much they say.
 func (r Reason) says() int {
 	switch r {
+	case OptedOut: // whatever another store knows of him
+		return 7
 	case Matched:
 		return 6
 	case ConsentExpired:

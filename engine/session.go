@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine/audit"
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -17,6 +18,7 @@ type Session struct {
 	engine *Engine
 	gen    *generation
 	access *access
+	live   *overlay.Overlay
 	pin    uint32
 	now    int64        // Unix seconds
 	oldest snapshot.Day // of fresh links
@@ -55,7 +57,7 @@ func (e *Engine) begin(client string, now time.Time) (Session, error) {
 		if pin, ok := st.gen.pins.acquire(); ok {
 			a = a.at(now.Unix())
 			return Session{
-				engine: e, gen: st.gen, access: a, pin: pin,
+				engine: e, gen: st.gen, access: a, live: st.live, pin: pin,
 				now: now.Unix(), oldest: st.gen.oldestFresh(now), verdict: a.silent,
 			}, nil
 		}
@@ -94,6 +96,12 @@ func (s *Session) Now() time.Time { return time.Unix(s.now, 0).UTC() }
 // change during the call and may be reused after it. The one error is
 // [ErrTooLarge], and b is empty then.
 func (s *Session) Match(b *Batch, ids [][]byte) error {
+	b.without = b.without[:0]
+	return s.match(b, ids)
+}
+
+// match is Match, where the tenants in b.without are left out.
+func (s *Session) match(b *Batch, ids [][]byte) error {
 	b.Reset()
 	for first := 0; first < len(ids); first += stage {
 		part := ids[first:min(first+stage, len(ids))]
@@ -291,6 +299,7 @@ func (s *Session) next(t *slot) {
 // answer reads and confirms the record of a slot and appends its answer.
 func (s *Session) answer(b *Batch, t *slot) {
 	r, fault := &b.current, false
+	asks, told := s.may(b, t)
 	for ; t.state == slotFound; s.next(t) {
 		var err error
 		if b.record, err = s.gen.Record(t.addr, b.record, r); err != nil {
@@ -300,7 +309,11 @@ func (s *Session) answer(b *Batch, t *slot) {
 		b.records++
 		if at := r.Find(t.hash); at >= 0 {
 			b.Answers = append(b.Answers, Answer{Reason: Unknown, person: r.ID, from: len(b.profiles), to: len(b.profiles)})
-			s.decide(b, &b.Answers[len(b.Answers)-1], s.access.asks[t.namespace], s.access.shares[t.namespace], at)
+			a := &b.Answers[len(b.Answers)-1]
+			s.decide(b, a, asks, s.access.shares[t.namespace], at)
+			if told && !a.Matched() && !a.fault {
+				*a = Answer{Reason: OptedOut, from: a.from, to: a.from}
+			}
 			return
 		}
 	}
@@ -312,6 +325,9 @@ func (s *Session) answer(b *Batch, t *slot) {
 		a.Reason, a.Signal = Suppressed, s.forbids()
 	case slotDecoy:
 		s.decoy(b, t)
+	}
+	if told && a.Reason == Unknown && !a.fault {
+		a.Reason = OptedOut
 	}
 	b.Answers = append(b.Answers, a)
 }

@@ -19,12 +19,13 @@ const (
 	ResultAmbiguous
 	ResultInvalid
 	ResultSuppressed
+	ResultOptedOut
 	ResultFault
 	results
 )
 
 var resultNames = [results]string{
-	"matched", "unknown", "no_consent", "consent_expired", "ambiguous", "invalid", "suppressed", "fault",
+	"matched", "unknown", "no_consent", "consent_expired", "ambiguous", "invalid", "suppressed", "opted_out", "fault",
 }
 
 func (r Result) String() string { return resultNames[r] }

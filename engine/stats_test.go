@@ -39,7 +39,7 @@ func TestStats(t *testing.T) {
 	s.End()
 	want := map[engine.Result]uint64{
 		engine.ResultMatched: 2 + 1 + 1 + 1, engine.ResultConsentExpired: 1 + 1, engine.ResultNoConsent: 1,
-		engine.ResultUnknown: 1 + 1, engine.ResultInvalid: 1, engine.ResultAmbiguous: 1, engine.ResultSuppressed: 0, engine.ResultFault: 0,
+		engine.ResultUnknown: 1 + 1, engine.ResultInvalid: 1, engine.ResultAmbiguous: 1, engine.ResultSuppressed: 0, engine.ResultOptedOut: 0, engine.ResultFault: 0,
 	}
 	if got := e.Stats().Results; !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)

@@ -196,6 +196,13 @@ func (r *Record) Len() int { return r.nodes }
 // bits together with the table entry that led here, or -1.
 func (r *Record) Find(h index.Hash) int { return index.Confirm(r.confirms, h) }
 
+// Confirm returns what confirms identifier i, below Len: the Lo of its hash and
+// the low byte of Hi; see [index.AppendConfirm].
+func (r *Record) Confirm(i int) (lo uint64, hi byte) {
+	c := r.confirms[i*index.ConfirmSize:][:index.ConfirmSize]
+	return binary.LittleEndian.Uint64(c), c[8]
+}
+
 // RecordNode is an identifier of a record: see [Node].
 type RecordNode struct {
 	Parent    int

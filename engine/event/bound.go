@@ -182,8 +182,10 @@ func (b *Bound) Beats(o *Bound) bool {
 		return (b.end() < o.end()) != b.Denies()
 	case b.Purposes != o.Purposes:
 		return b.Purposes < o.Purposes
+	case b.Method != o.Method:
+		return b.Method > o.Method
 	}
-	return b.Method > o.Method
+	return b.Type > o.Type
 }
 
 // end is Until, with no end as the last.

@@ -61,6 +61,15 @@ func (o *Overlay) Get(h index.Hash) (Entry, bool) {
 	return Entry{h, items, o}, items != nil
 }
 
+// Confirmed is Get by what a record of a snapshot holds to confirm an
+// identifier, Lo and the low byte of Hi; see [index.AppendConfirm]. That two
+// identifiers of a store agree in these 72 bits is not to be expected; where they
+// did, one might be withheld with the other.
+func (o *Overlay) Confirmed(lo uint64, hi byte) (Entry, bool) {
+	h, items := o.confirmed(lo, hi)
+	return Entry{h, items, o}, items != nil
+}
+
 // OptedOut is [Entry.OptedOut] of the identifier's entry, if there is one.
 func (o *Overlay) OptedOut(h index.Hash, tenant string) bool {
 	e, ok := o.Get(h)
@@ -90,7 +99,7 @@ func (o *Overlay) erasedFor(customer index.Hash, tenant []byte) bool {
 	return Erasure{Fact: i.fact(), LiftedAt: i.until()}.InForce()
 }
 
-// All returns every entry, ascending by hash.
+// All returns every entry, ascending by Lo of its hash, then by Hi.
 func (o *Overlay) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for _, p := range o.pages {

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"sync/atomic"
@@ -9,7 +10,7 @@ import (
 )
 
 // A bucket is its number of entries (2 bytes), a head of 20 bytes for each,
-// ascending by hash (Hi, Lo, and where the entry ends), and the entries. An
+// ascending by hash (Hi, Lo, and where the entry ends; Lo counts first), and the entries. An
 // empty bucket is nil.
 const (
 	countSize = 2
@@ -28,7 +29,8 @@ const (
 
 type page [pageBuckets][]byte
 
-// tree finds entries by hash: the top bits of Hi choose the bucket.
+// tree finds entries by hash: the top bits of Lo choose the bucket, because Lo
+// is all that a record of a snapshot has of its identifiers, but for a byte.
 type tree struct {
 	bits    int
 	pages   []*page         // nil where all buckets are empty
@@ -46,7 +48,7 @@ func filterMask(h index.Hash) uint64 {
 	return 1<<(h.Lo&63) | 1<<(h.Lo>>6&63) | 1<<(h.Lo>>12&63) | 1<<(h.Lo>>18&63)
 }
 
-func (t *tree) bucketOf(h index.Hash) uint64 { return h.Hi >> (64 - t.bits) }
+func (t *tree) bucketOf(h index.Hash) uint64 { return h.Lo >> (64 - t.bits) }
 
 // get returns the entry of h, or nil.
 func (t *tree) get(h index.Hash) []byte {
@@ -99,12 +101,38 @@ func entryAt(b []byte, i int) []byte {
 	return data[startAt(b, i):to:to]
 }
 
+// order is that of entries: by Lo, then by Hi.
+func order(a, b index.Hash) int {
+	return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.Hi, b.Hi))
+}
+
+// confirmed returns the entry, and its hash, of which a record holds lo and hi,
+// or nil.
+func (t *tree) confirmed(lo uint64, hi byte) (index.Hash, []byte) {
+	h := index.Hash{Lo: lo}
+	i, mask := t.bucketOf(h), filterMask(h)
+	if t.filter[i].Load()&mask != mask {
+		return h, nil
+	}
+	p := t.pages[i>>pageBits]
+	if p == nil {
+		return h, nil
+	}
+	b := p[i&(pageBuckets-1)]
+	for at, n := 0, count(b); at < n; at++ {
+		if x := hashAt(b, at); x.Lo == lo && byte(x.Hi) == hi {
+			return x, entryAt(b, at)
+		}
+	}
+	return h, nil
+}
+
 // search returns the place of the entry of h in a bucket, or where it would
 // stand.
 func search(b []byte, h index.Hash) (int, bool) {
 	n := count(b)
 	for i := range n {
-		if x := hashAt(b, i); !x.Less(h) {
+		if x := hashAt(b, i); order(x, h) >= 0 {
 			return i, x == h
 		}
 	}

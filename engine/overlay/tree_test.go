@@ -23,7 +23,7 @@ func playTree(t *testing.T, ops []byte, reuse bool) {
 		o, n := Overlay{tree: *tr}, 0
 		last := index.Hash{}
 		for e := range o.All() {
-			if n > 0 && !last.Less(e.Hash) {
+			if n > 0 && order(last, e.Hash) >= 0 {
 				t.Fatal("entries are not in order")
 			}
 			last = e.Hash
@@ -53,7 +53,7 @@ func playTree(t *testing.T, ops []byte, reuse bool) {
 		}
 	}
 	for i := 0; i+3 <= len(ops); i += 3 {
-		h := index.Hash{Hi: uint64(ops[i]) << 56, Lo: uint64(ops[i+1])}
+		h := index.Hash{Lo: uint64(ops[i]) << 56, Hi: uint64(ops[i+1])}
 		entry := bytes.Repeat([]byte{ops[i+2]}, int(ops[i+2]%5)*7)
 		d.set(h, entry)
 		if len(entry) == 0 {
@@ -128,5 +128,26 @@ func TestItems(t *testing.T) {
 	}
 	if got := keep(nil, entry, func(i item) bool { return !i.kind.named() }); len(got) == 0 || kind(got[0]) != kindOptOut {
 		t.Error("a text is kept that nothing needs")
+	}
+}
+
+// TestConfirmed finds entries by what a record has of them, and tells those
+// apart that agree in Lo.
+func TestConfirmed(t *testing.T) {
+	tr := newTree(minBits)
+	d := tr.edit()
+	list := []index.Hash{{Hi: 0x101, Lo: 7 << 40}, {Hi: 0x202, Lo: 7 << 40}, {Hi: 0x303, Lo: 7<<40 + 1}}
+	for i, h := range list {
+		d.set(h, []byte{byte(i + 1)})
+	}
+	for i, h := range list {
+		if got, entry := d.confirmed(h.Lo, byte(h.Hi)); got != h || len(entry) != 1 || entry[0] != byte(i+1) {
+			t.Errorf("%x is %x, %x", h, got, entry)
+		}
+	}
+	for _, h := range []index.Hash{{Hi: 4, Lo: 7 << 40}, {Hi: 1, Lo: 7<<40 + 1}, {Hi: 1, Lo: 8 << 40}} {
+		if _, entry := d.confirmed(h.Lo, byte(h.Hi)); entry != nil {
+			t.Errorf("%x is there", h)
+		}
 	}
 }
