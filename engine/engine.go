@@ -79,6 +79,8 @@ type Engine struct {
 
 	swap sync.Mutex // held while state is changed, and never for long
 
+	changes *Changes // nil where no live changes are taken
+
 	reload  sync.Mutex     // held while a snapshot is opened; guards the next two
 	numbers uint64         // of generations
 	closed  bool           // Close was called
@@ -131,7 +133,7 @@ func (e *Engine) Close() error {
 	}
 	e.open.Wait()
 	e.cold.Close()
-	return nil
+	return e.changes.close()
 }
 
 // SetClients replaces all clients, at once for sessions that begin later. It
@@ -265,11 +267,23 @@ func (e *Engine) load(cur snapshot.Current) error {
 			}
 		}()
 	})
+	live := (*overlay.Overlay)(nil)
+	if e.changes != nil {
+		if live, err = e.changes.adopt(g); err != nil {
+			g.pins.retire()
+			return err
+		}
+	} else {
+		live = e.state.Load().live
+	}
 	e.swap.Lock()
 	old := e.state.Load()
-	e.state.Store(newState(g, old.clients, old.live))
+	e.state.Store(newState(g, old.clients, live))
 	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
+	if e.changes != nil {
+		e.changes.mu.Unlock()
+	}
 	if old.gen != nil {
 		old.gen.pins.retire()
 	}

@@ -212,7 +212,11 @@ func (s *Session) locate(id []byte) (*found, error) {
 	if err != nil {
 		return nil, nil
 	}
-	h := s.gen.hasher.Sum(key)
+	return s.at(s.gen.hasher.Sum(key))
+}
+
+// at is locate for a hash.
+func (s *Session) at(h index.Hash) (*found, error) {
 	f := &found{hash: h, shard: s.gen.Shard(h)}
 	if !s.gen.Filter(f.shard).MayContain(h) {
 		return nil, nil

@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/matchd/matchd/engine/event"
+	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/engine/overlay"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/resolve"
+)
+
+// ErrNoChanges says that a store takes no live changes.
+var ErrNoChanges = errors.New("no log of live changes is configured")
+
+// errLinks is about changes that the log could keep and answers would not show.
+var errLinks = errors.New("type: links are taken by the next build alone: put them into a link file")
+
+// Changes takes the live changes of a store: what [Changes.Take] has accepted is
+// in a log on disk, and answers obey it, whatever snapshot is open.
+type Changes struct {
+	engine *Engine
+	log    *eventlog.Log
+	key    string
+
+	mu      sync.Mutex // held while the overlay is changed
+	names   *event.Names
+	overlay *overlay.Overlay
+
+	redacting sync.WaitGroup
+	redact    chan struct{} // holds one where there is something to redact
+	closed    chan struct{}
+}
+
+// OpenChanges opens the log of the store's live changes in a folder, which it
+// makes where there is none, and has the engine's answers obey them. It is
+// called once, before the engine is used; [Engine.Close] closes the log. The
+// folder should not lie in the store: a store that is restored must not take
+// opt-outs back. A log whose hashes are of another key than the store's is
+// refused.
+func (e *Engine) OpenChanges(dir string) error {
+	secret, err := e.opts.Store.Secret()
+	if err != nil {
+		return err
+	}
+	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Log: e.opts.Log, Replay: c.check, Applied: c.applied})
+	if err != nil {
+		return err
+	}
+	e.reload.Lock()
+	defer e.reload.Unlock()
+	e.changes = c
+	c.redacting.Go(c.redactErased)
+	g := e.state.Load().gen
+	if g == nil {
+		return nil
+	}
+	o, err := c.adopt(g)
+	if err != nil {
+		return err
+	}
+	e.SetOverlay(o)
+	c.mu.Unlock()
+	return nil
+}
+
+// Changes returns what takes the store's live changes, or nil.
+func (e *Engine) Changes() *Changes { return e.changes }
+
+// check looks at a record while the log is opened.
+func (c *Changes) check(r *eventlog.Record) error {
+	if r.Kind != eventlog.Whole {
+		return nil
+	}
+	b, err := event.Decode(r.Body)
+	if err != nil {
+		return err
+	}
+	if b.Key != "" && b.Key != c.key {
+		return fmt.Errorf("%w: the log belongs to a store whose key is %s, and this one's is %s", overlay.ErrKey, b.Key, c.key)
+	}
+	return nil
+}
+
+// adopt makes the overlay of all changes under the names of a generation. It
+// returns with c.mu held, until the overlay and the generation are what the
+// engine answers from; not so after an error.
+func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
+	c.mu.Lock()
+	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key}
+	for _, t := range g.Tenants {
+		names.Tenants = append(names.Tenants, t.Name)
+	}
+	if c.overlay != nil && c.log.Err() != nil {
+		// The log cannot be read any more, and what was in it is known.
+		c.names = names
+		return c.overlay, nil
+	}
+	b := overlay.NewBuilder(0)
+	err := c.log.Scan(0, func(r *eventlog.Record) error {
+		change, ok, err := c.change(r, names)
+		if ok {
+			b.Add(&change)
+		}
+		return err
+	})
+	if err != nil {
+		c.mu.Unlock()
+		return nil, fmt.Errorf("live changes: %w", err)
+	}
+	c.names, c.overlay = names, b.Build()
+	return c.overlay, nil
+}
+
+// change reads a record. ok is false where there is nothing to apply: the entry
+// was redacted, or the store has no such namespace any more.
+func (c *Changes) change(r *eventlog.Record, names *event.Names) (change overlay.Change, ok bool, err error) {
+	if r.Kind != eventlog.Whole {
+		return change, false, nil
+	}
+	b, err := event.Decode(r.Body)
+	if err != nil {
+		return change, false, fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	change, err = overlay.NewChange(r.Seq, b, names)
+	if errors.Is(err, overlay.ErrKey) {
+		return change, false, fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	return change, err == nil, nil
+}
+
+// applied makes answers obey what is on disk.
+func (c *Changes) applied(records []eventlog.Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.names == nil {
+		return // the first snapshot's overlay is made of the whole log
+	}
+	var list []overlay.Change
+	for i := range records {
+		change, ok, err := c.change(&records[i], c.names)
+		if err != nil {
+			c.engine.opts.Log.Error("a live change cannot be applied", "error", err) // it was bound a moment ago
+		}
+		if ok {
+			list = append(list, change)
+		}
+	}
+	c.overlay = c.overlay.With(list)
+	c.engine.SetOverlay(c.overlay)
+}
+
+// Outcome is what became of one change.
+type Outcome struct {
+	eventlog.Result
+	// Err says why the change was refused: nothing of it is applied.
+	Err error
+}
+
+// Take takes changes of a client. It returns once those that are right are on
+// disk, and obeyed by every lookup that begins later. A change that was taken
+// before under the same id does nothing, and has the first one's receipt. The
+// error is [ErrNotReady], or wraps [eventlog.ErrFailed]: then it is not known
+// what was taken, and all may be sent again.
+func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
+	c.mu.Lock()
+	names := c.names
+	c.mu.Unlock()
+	if names == nil {
+		return nil, ErrNotReady
+	}
+	out := make([]Outcome, len(list))
+	var entries []eventlog.Entry
+	var of []int
+	erases := false
+	for i := range list {
+		entry, err := c.entry(names, client, &list[i])
+		if err != nil {
+			out[i].Err = err
+			continue
+		}
+		erases = erases || list[i].Type == event.Erase
+		entries, of = append(entries, entry), append(of, i)
+	}
+	results, err := c.log.Append(entries)
+	if err != nil {
+		return nil, err
+	}
+	for k, r := range results {
+		out[of[k]] = Outcome{r, r.Err}
+	}
+	if erases {
+		select {
+		case c.redact <- struct{}{}:
+		default: // it is to be done anyway
+		}
+	}
+	return out, nil
+}
+
+// entry is what the log keeps of a change.
+func (c *Changes) entry(names *event.Names, client string, e *event.Event) (eventlog.Entry, error) {
+	if e.Type == event.Link || e.Type == event.Unlink {
+		return eventlog.Entry{}, errLinks
+	}
+	b, err := e.Bind(names, client, c.engine.opts.Now())
+	if err != nil {
+		return eventlog.Entry{}, err
+	}
+	if e.Type == event.Erase {
+		if b.Contacts, err = c.engine.contacts(b.Hash); err != nil {
+			return eventlog.Entry{}, fmt.Errorf("the customer's contacts cannot be read: %w", err)
+		}
+	}
+	said, err := json.Marshal(e) // as it was said, without the time of arrival
+	if err != nil {
+		return eventlog.Entry{}, err
+	}
+	digest := sha256.Sum256(said)
+	token := sha256.Sum256(append([]byte(client+"\x00"), e.ID...))
+	return eventlog.Entry{Token: eventlog.Token(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil)}, nil
+}
+
+// contacts are the hashes of the contact identifiers in a customer's own
+// record, ascending.
+func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
+	g, pin := e.pin()
+	if g == nil {
+		return nil, ErrNotReady
+	}
+	defer g.pins.release(pin)
+	err = snapshot.Guard(func() error {
+		s := Session{engine: e, gen: g}
+		f, err := s.at(customer)
+		if err != nil || f == nil {
+			return err
+		}
+		cold, err := s.cold(f.addr, &f.record)
+		if err != nil {
+			return err
+		}
+		for _, k := range cold.Links {
+			other := k.A + k.B - uint32(f.at)
+			if k.Method != snapshot.Authenticated || int(k.A) != f.at && int(k.B) != f.at {
+				continue
+			}
+			id := cold.Identifiers[other]
+			if kind := resolve.KindOf(g.Namespaces.At(id.Namespace)); kind <= resolve.Customer {
+				continue
+			}
+			text := g.Namespaces.AppendText(nil, id.Namespace, id.Value)
+			key, _, err := g.Namespaces.AppendKey(nil, text)
+			if err != nil {
+				return snapshot.ErrCorrupt
+			}
+			list = append(list, g.hasher.Sum(key))
+		}
+		return nil
+	})
+	slices.SortFunc(list, index.Hash.Compare)
+	return slices.Compact(list), err
+}
+
+// redactErased takes out of the log what names customers who are erased, until
+// the log is closed.
+func (c *Changes) redactErased() {
+	for {
+		select {
+		case <-c.redact:
+		case <-c.closed:
+			return
+		}
+		c.mu.Lock()
+		o, names := c.overlay, c.names
+		c.mu.Unlock()
+		var seqs []uint64
+		err := c.log.Scan(0, func(r *eventlog.Record) error {
+			if r.Kind != eventlog.Whole {
+				return nil
+			}
+			b, err := event.Decode(r.Body)
+			if err != nil {
+				return err
+			}
+			if b.Subject != "" && erased(o, names, &b) {
+				seqs = append(seqs, r.Seq)
+			}
+			return nil
+		})
+		if err == nil {
+			err = c.log.Redact(seqs)
+		}
+		if err != nil && !errors.Is(err, eventlog.ErrClosed) {
+			c.engine.opts.Log.Error("changes of erased customers are still in the log", "error", err)
+		}
+	}
+}
+
+// erased reports whether the customer of a change was erased after it.
+func erased(o *overlay.Overlay, names *event.Names, b *event.Bound) bool {
+	h, err := names.Hash(b.Subject)
+	if err != nil {
+		return false
+	}
+	e, ok := o.Get(h)
+	if !ok {
+		return false
+	}
+	for x := range e.Erasures() {
+		if x.At >= b.At {
+			return true
+		}
+	}
+	return false
+}
+
+// Err is nil, or says why no changes are taken any more; it wraps
+// [eventlog.ErrFailed].
+func (c *Changes) Err() error { return c.log.Err() }
+
+// Log is the log, to be read.
+func (c *Changes) Log() *eventlog.Log { return c.log }
+
+func (c *Changes) close() error {
+	if c == nil {
+		return nil
+	}
+	close(c.closed)
+	c.redacting.Wait()
+	return c.log.Close()
+}
