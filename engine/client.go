@@ -178,6 +178,15 @@ func (c Client) Owner() string {
 	return c.Grants[0].Tenant
 }
 
+// Owns reports whether a tenant's data in a store are the client's own to change
+// at a time: it has a grant for them that is no share, and holds.
+func (c Client) Owns(tenant, store string, now time.Time) bool {
+	return slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		return g.Tenant == tenant && (g.Store == "" || g.Store == store) &&
+			c.purposes(g)&snapshot.Share == 0 && (g.Until.IsZero() || now.Unix() < endOf(g.Until))
+	})
+}
+
 // space is the id space of the client's person ids.
 func (c Client) space() string {
 	switch owner := c.Owner(); {

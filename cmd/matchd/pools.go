@@ -39,7 +39,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 			return nil, fmt.Errorf("stores %s and %s have one key, so persons of one could be found in the other: build one of them with another key", other, s.Name)
 		}
 		keys[secret.ID()] = s.Name
-		e, err := openEngine(store, o)
+		e, err := openEngine(store, o, s.Events)
 		if err != nil {
 			return nil, err
 		}
@@ -48,10 +48,15 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 	return engine.NewPools(list...)
 }
 
-func openEngine(store *snapshot.Store, o daemonOptions) (*engine.Engine, error) {
+func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
 	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Log: o.log})
 	if err != nil {
 		return nil, err
+	}
+	if events != "" { // first, so that nothing is answered without what is in it
+		if err := e.OpenChanges(events); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
 	}
 	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
 		return e, nil

@@ -27,6 +27,7 @@ func newServeCommand() *cobra.Command {
 	var (
 		config string
 		store  string
+		events string
 		memory string
 		o      daemonOptions
 	)
@@ -51,6 +52,7 @@ socket only: for trying it out.`,
 	f := cmd.Flags()
 	f.StringVar(&config, "config", "", "matchd.yaml: the store, addresses and clients")
 	f.StringVar(&store, "store", "", "the store to serve, in place of --config")
+	f.StringVar(&events, "events", "", "folder of the log of live changes, with --store; not in the store (default: none are taken)")
 	f.StringVar(&o.Listen, "listen", server.DefaultListen, "address of the public listener, host:port or unix:/path")
 	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key on this machine, and elsewhere for one with the scope admin")
 	f.StringVar(&o.open, "open", "", "tenant to grant to callers without a key, on loopback")
@@ -59,7 +61,9 @@ socket only: for trying it out.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Memory = snapshot.Memory(memory)
 		if store != "" {
-			o.Stores = []server.StoreConfig{server.StoreAt(store)}
+			at := server.StoreAt(store)
+			at.Events = events
+			o.Stores = []server.StoreConfig{at}
 		}
 		if err := o.load(config, cmd.Flags().Changed); err != nil {
 			return err
@@ -81,7 +85,7 @@ func (o *daemonOptions) load(config string, changed func(flag string) bool) erro
 		}
 		return nil
 	}
-	for _, flag := range []string{"store", "listen", "admin", "memory"} {
+	for _, flag := range []string{"store", "events", "listen", "admin", "memory"} {
 		if changed(flag) {
 			return usage(fmt.Errorf("--%s does not go with --config: set it there", flag))
 		}

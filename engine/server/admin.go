@@ -130,6 +130,11 @@ func (s *Server) unready() *problem {
 	case !s.pools.Ready():
 		return problemNotReady
 	}
+	for _, p := range s.pools.All() {
+		if c := p.Changes(); c != nil && c.Err() != nil {
+			return problemLog
+		}
+	}
 	return nil
 }
 

@@ -17,7 +17,7 @@ import (
 
 // Config is a matchd.yaml. Its paths are relative to the file:
 //
-//	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy}
+//	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy, events: /srv/energy-events}
 //	listen: 127.0.0.1:8080          # or unix:/path
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
@@ -69,14 +69,18 @@ type Config struct {
 }
 
 // StoreConfig is a store and the name that grants have for it.
-type StoreConfig struct{ Name, Path string }
+type StoreConfig struct {
+	Name, Path string
+	// Events is the folder of the log of live changes; empty takes none.
+	Events string
+}
 
 // StoreAt is the store in a folder, by the folder's name.
 func StoreAt(path string) StoreConfig {
 	if abs, err := filepath.Abs(path); err == nil {
-		return StoreConfig{filepath.Base(abs), path}
+		return StoreConfig{Name: filepath.Base(abs), Path: path}
 	}
-	return StoreConfig{filepath.Base(path), path}
+	return StoreConfig{Name: filepath.Base(path), Path: path}
 }
 
 // TLSConfig names PEM files.
@@ -217,9 +221,10 @@ func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
 			}
 		}},
 		{"path", func(n *yaml.Node) { s.Path = d.path(n, "store: path") }},
+		{"events", func(n *yaml.Node) { s.Events = d.path(n, "store: events") }},
 	}, "path")
 	if s.Name == "" && s.Path != "" {
-		s = StoreAt(s.Path)
+		s.Name = StoreAt(s.Path).Name
 	}
 	return s
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const fullConfig = `# a comment
-stores: [pool, {name: energy, path: /srv/e}]
+stores: [pool, {name: energy, path: /srv/e, events: changes}]
 listen: unix:/run/matchd.sock
 admin: 0.0.0.0:9090
 memory: copy
@@ -68,7 +68,7 @@ func TestConfig(t *testing.T) {
 		key[31]++
 	}
 	want := Config{
-		Stores: []StoreConfig{{"pool", filepath.Join(dir, "pool")}, {"energy", "/srv/e"}},
+		Stores: []StoreConfig{{Name: "pool", Path: filepath.Join(dir, "pool")}, {Name: "energy", Path: "/srv/e", Events: filepath.Join(dir, "changes")}},
 		Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
 		Limits: Limits{Connections: 100, ConnectionsPerIP: 7},
 		TLS:    &TLSConfig{Cert: filepath.Join(dir, "tls.crt"), Key: "/etc/tls.key", ClientCA: filepath.Join(dir, "ca.crt")},
@@ -109,7 +109,7 @@ func TestConfig(t *testing.T) {
 	}
 	small, err := ParseConfig("c", []byte("stores: [/a]"))
 	must(t, err)
-	if want := (Config{Stores: []StoreConfig{{"a", "/a"}}, Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
+	if want := (Config{Stores: []StoreConfig{{Name: "a", Path: "/a"}}, Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
 		t.Errorf("got %+v", small)
 	}
 }

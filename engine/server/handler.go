@@ -23,6 +23,7 @@ const (
 	routeSegments
 	routeIdentifiers
 	routeEnrich
+	routeEvents
 	routePreflight // whether a page may ask for segments
 	routeHealth
 	routeOther   // no such path or method
@@ -30,7 +31,7 @@ const (
 	routeIDs
 )
 
-var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "preflight", "health", "other", "refused"}
+var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "events", "preflight", "health", "other", "refused"}
 
 // route is what serves a path; routeOther where a method is not allowed.
 type route struct{ get, post routeID }
@@ -40,6 +41,7 @@ var (
 	segmentsRoute    = route{routeSegments, routeOther}
 	identifiersRoute = route{routeIdentifiers, routeOther}
 	enrichRoute      = route{routeOther, routeEnrich}
+	eventsRoute      = route{routeOther, routeEvents}
 	healthRoute      = route{routeHealth, routeOther}
 )
 
@@ -53,6 +55,8 @@ func findRoute(path []byte) *route {
 		return &identifiersRoute
 	case "/v1/openrtb/enrich":
 		return &enrichRoute
+	case "/v1/events":
+		return &eventsRoute
 	case pathLive, pathReady:
 		return &healthRoute
 	}
@@ -184,6 +188,8 @@ func (s *Server) serveV1(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return s.segments(ctx, q)
 	case routeEnrich:
 		return s.enrich(ctx, q)
+	case routeEvents:
+		return s.events(ctx, q)
 	default:
 		return s.identifiers(ctx, q)
 	}

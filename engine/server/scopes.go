@@ -15,8 +15,8 @@ const (
 	ScopeSegments                       // ask for segments and buckets
 	ScopeIdentifiers                    // list a customer's identifiers
 	ScopeEnrich                         // have bid requests enriched
-	ScopeEvents                         // report live changes
-	ScopePrivacy                        // opt out and erase
+	ScopeEvents                         // change links, segments and consents
+	ScopePrivacy                        // opt out, opt in and erase
 	ScopeAdmin                          // what concerns other clients' tenants
 	allScopes        = ScopeMatch | ScopeSegments | ScopeIdentifiers | ScopeEnrich | ScopeEvents | ScopePrivacy | ScopeAdmin
 )
@@ -46,7 +46,7 @@ func (s Scopes) Names() []string {
 
 func (s Scopes) String() string { return strings.Join(s.Names(), ", ") }
 
-// routeScopes says which scope a route takes. A route that is not named takes
+// routeScopes says which scopes a route takes one of. A route that is not named takes
 // one that nobody has.
 var routeScopes = [routeIDs]Scopes{
 	routeMatch:       ScopeMatch,
@@ -54,6 +54,7 @@ var routeScopes = [routeIDs]Scopes{
 	routeSegments:    ScopeSegments,
 	routeIdentifiers: ScopeIdentifiers,
 	routeEnrich:      ScopeEnrich,
+	routeEvents:      ScopeEvents | ScopePrivacy,
 }
 
 // problemScopes are the refusals for want of a scope, by its number.
@@ -69,7 +70,7 @@ func lacks(scope string) *problem {
 // may returns nil where the caller has the scope that a route takes.
 func (c *caller) may(id routeID) *problem {
 	need := routeScopes[id]
-	if need != 0 && c.scopes&need == need {
+	if c.scopes&need != 0 { // each change takes one of its own
 		return nil
 	}
 	return problemScopes[min(bits.TrailingZeros8(uint8(need)), len(scopeNames))]

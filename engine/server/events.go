@@ -1,0 +1,218 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/event"
+	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// MaxEvents is how many live changes one POST may have.
+const MaxEvents = 5000
+
+var (
+	problemNoEvents   = &problem{status: 400, detail: "there is no change in the body: send one a line, or a JSON array of them"}
+	problemManyEvents = &problem{status: 413, detail: "a request has at most 5000 changes; split it"}
+	problemNoLog      = &problem{status: 501, detail: "this daemon takes no live changes: its store has no events in the config"}
+	problemLog        = &problem{status: 503, detail: "the log of live changes has failed, and takes none until the daemon is restarted on a sound disk with space; lookups go on", header: retryLater}
+)
+
+// change is one line of a request, on its way.
+type change struct {
+	line   int
+	event  event.Event
+	refuse string // why it is refused, or empty
+	stores []taken
+}
+
+// taken is what one store says of a change.
+type taken struct {
+	store string
+	engine.Outcome
+}
+
+// events serves POST /v1/events: live changes, a line each or in one JSON array.
+// The answer comes once those that are right are on disk and obeyed, and says of
+// each line what became of it.
+func (s *Server) events(ctx *fasthttp.RequestCtx, q *request) *problem {
+	if q.encoded {
+		return problemEncoding
+	}
+	if len(ctx.URI().QueryString()) > 0 {
+		return badRequest("this path takes no query")
+	}
+	lines, err := event.Split(ctx.Request.Body())
+	switch {
+	case err != nil:
+		return badRequest("the body: %v", err)
+	case len(lines) == 0:
+		return problemNoEvents
+	case len(lines) > MaxEvents:
+		return problemManyEvents
+	}
+	if !q.paid { // it may be answered anew, see serve
+		if p := q.caller.spend(len(lines), ctx.Time()); p != nil {
+			return p
+		}
+		q.paid = true
+	}
+	list := make([]change, len(lines))
+	for i, l := range lines {
+		c := &list[i]
+		c.line = l.Number
+		if c.event, err = event.Parse(l.Text); err != nil {
+			c.refuse = err.Error()
+		} else {
+			c.refuse = q.caller.mayChange(&c.event)
+		}
+	}
+	if p := s.take(q.caller, list, ctx.Time()); p != nil {
+		return p
+	}
+	var accepted int
+	q.out, accepted = appendChanges(q.out[:0], list)
+	status := fasthttp.StatusOK
+	if accepted == 0 {
+		status = fasthttp.StatusUnprocessableEntity
+	}
+	ctx.Response.SetStatusCode(status)
+	return nil
+}
+
+// mayChange says why a client may not make a change, or nothing.
+func (c *caller) mayChange(e *event.Event) string {
+	scope, name := ScopeEvents, "events"
+	switch e.Type {
+	case event.OptOut, event.OptIn, event.Erase:
+		scope, name = ScopePrivacy, "privacy"
+	}
+	if c.scopes&scope == 0 {
+		return "type: " + e.Type.String() + " takes the scope " + name
+	}
+	for _, tenant := range e.Concerns() {
+		if tenant == event.All && c.scopes&ScopeAdmin == 0 {
+			return "tenant: * takes the scope admin"
+		}
+	}
+	return ""
+}
+
+// take hands each store the changes about tenants that it has, and that are the
+// client's own there.
+func (s *Server) take(client *caller, list []change, now time.Time) *problem {
+	somewhere := false
+	for _, p := range s.pools.All() {
+		log := p.Changes()
+		if log == nil {
+			continue
+		}
+		somewhere = true
+		var events []event.Event
+		var of []int
+		for i := range list {
+			if c := &list[i]; c.refuse == "" && client.client.changes(p, &c.event, now) {
+				events, of = append(events, c.event), append(of, i)
+			}
+		}
+		if len(events) == 0 {
+			continue
+		}
+		outcomes, err := log.Take(client.name, events)
+		switch {
+		case errors.Is(err, engine.ErrNotReady):
+			return problemNotReady
+		case err != nil:
+			return problemLog
+		}
+		for k, o := range outcomes {
+			c := &list[of[k]]
+			c.stores = append(c.stores, taken{p.Name, o})
+		}
+	}
+	if !somewhere {
+		return problemNoLog
+	}
+	return nil
+}
+
+// changes reports whether a change is one for a store: all tenants that it is
+// about are there, and the client's own. Of links, which are about none, it says
+// so of those stores that have one of the client's.
+func (c *Client) changes(p engine.Pool, e *event.Event, now time.Time) bool {
+	here := p.Tenants()
+	own := func(t snapshot.Tenant) bool { return c.Owns(t.Name, p.Name, now) }
+	concerns := e.Concerns()
+	for _, tenant := range concerns {
+		if tenant != event.All && !slices.ContainsFunc(here, func(t snapshot.Tenant) bool { return t.Name == tenant && own(t) }) {
+			return false
+		}
+	}
+	return len(concerns) > 0 || slices.ContainsFunc(here, own)
+}
+
+// appendChanges appends what became of each line, and returns how many changes
+// were accepted, known ones too.
+func appendChanges(dst []byte, list []change) (_ []byte, accepted int) {
+	dst = append(dst, `{"results":[`...)
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		c := &list[i]
+		dst = appendInt(append(dst, `{"line":`...), c.line)
+		if c.event.ID != "" {
+			dst = appendString(append(dst, `,"id":`...), c.event.ID)
+		}
+		why := c.why()
+		if why != "" {
+			dst = append(appendString(append(dst, `,"status":"refused","detail":`...), why), '}')
+			continue
+		}
+		accepted++
+		dst = append(dst, `,"status":"accepted","receipts":[`...)
+		for k := range c.stores {
+			if k > 0 {
+				dst = append(dst, ',')
+			}
+			dst = c.stores[k].append(dst)
+		}
+		dst = append(dst, `]}`...)
+	}
+	dst = appendInt(append(dst, `],"accepted":`...), accepted)
+	return append(dst, '}'), accepted
+}
+
+// why says why the change is refused, or nothing.
+func (c *change) why() string {
+	switch {
+	case c.refuse != "":
+		return c.refuse
+	case len(c.stores) == 0:
+		return "the tenant is not this client's to change, in any store that takes live changes"
+	}
+	for i := range c.stores {
+		switch err := c.stores[i].Err; {
+		case errors.Is(err, eventlog.ErrTokenReused):
+			return "id: another change was sent under it"
+		case err != nil:
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+func (t *taken) append(dst []byte) []byte {
+	dst = appendString(append(dst, `{"store":`...), t.store)
+	dst = fmt.Appendf(dst, `,"log":"%s","seq":%d,"time":"%s","hash":"%s"`, t.Log, t.Seq, time.Unix(0, t.Time).UTC().Format(time.RFC3339Nano), t.Hash)
+	if t.Known {
+		dst = append(dst, `,"known":true`...)
+	}
+	return append(dst, '}')
+}
