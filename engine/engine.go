@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 
 	"github.com/matchd/matchd/engine/overlay"
+	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -40,6 +40,9 @@ type Options struct {
 	// CacheBytes bounds the cache of decoded cold blocks; the default is
 	// 64 MiB, and a negative size is no cache.
 	CacheBytes int64
+	// Bounds hold back a snapshot that is too far from the one that is served,
+	// which the store then remembers over restarts; nil takes whatever is sound.
+	Bounds *swap.Bounds
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }
@@ -60,6 +63,11 @@ func (o *Options) defaults() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Bounds != nil {
+		if err := o.Bounds.Validate(); err != nil {
+			return fmt.Errorf("engine: bounds: %w", err)
+		}
+	}
 	if o.LinkMaxAge < 0 {
 		return fmt.Errorf("engine: link age %d must not be negative", o.LinkMaxAge)
 	}
@@ -71,6 +79,9 @@ type Engine struct {
 	opts  Options
 	state atomic.Pointer[state]
 	stats stats
+
+	// recent lookups, to ask of the next snapshot; nil where there are no bounds.
+	recent *swap.Recent
 
 	// cold holds decoded cold blocks, by generation, shard and block. It
 	// lives as long as the engine: closing one under its readers panics. A nil
@@ -93,6 +104,9 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{opts: o}
+	if o.Bounds != nil {
+		e.recent = swap.NewRecent()
+	}
 	if o.CacheBytes > 0 {
 		var err error
 		if e.cold, err = newColdCache(o.CacheBytes); err != nil {
@@ -208,32 +222,16 @@ func newState(g *generation, clients []Client, live *overlay.Overlay) *state {
 	return s
 }
 
-// Reload opens the store's current snapshot if it is not the open one, and
-// swaps it in. On error the engine goes on with what it has; the refusal is
-// counted. changed reports whether there was a swap.
-func (e *Engine) Reload() (changed bool, err error) {
-	e.reload.Lock()
-	defer e.reload.Unlock()
-	if e.closed {
-		return false, errors.New("the engine is closed")
-	}
-	cur, err := e.opts.Store.Current()
-	if errors.Is(err, snapshot.ErrNoSnapshot) {
-		return false, err // nothing there to refuse
-	}
-	if err == nil {
-		if g := e.state.Load().gen; g != nil && g.current.Name == cur.Name && bytes.Equal(g.current.Manifest, cur.Manifest) {
-			e.stats.kept()
-			return false, nil
-		}
-		err = e.load(cur)
-	}
-	e.stats.reloaded(err)
-	return err == nil, err
-}
+// Reload opens the snapshot that the store says to serve, the pinned or else the
+// current one, if it is not the open one, and swaps it in. One that is not sound,
+// or beyond the bounds, is refused: the engine goes on with what it has, and the
+// refusal is counted. changed reports whether there was a swap, which the first
+// time may be to what was served last, before the refusal of what is current.
+func (e *Engine) Reload() (changed bool, err error) { return e.Swap(false) }
 
-// load opens a snapshot, which takes time, and swaps it in, which takes none.
-func (e *Engine) load(cur snapshot.Current) error {
+// load opens a snapshot and judges it, unless forced, which takes time, and swaps
+// it in, which takes none.
+func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
 		return err
@@ -257,6 +255,11 @@ func (e *Engine) load(cur snapshot.Current) error {
 		}
 	}
 	g.bids, g.codes = bidSegments(snap), segmentCodes(snap)
+	if !forced {
+		if err := e.judge(g); err != nil {
+			return errors.Join(err, snap.Close())
+		}
+	}
 	e.open.Add(1)
 	g.pins = newPins(func() {
 		// Unmapping takes its time, and the last reader is somebody's request.
@@ -284,6 +287,7 @@ func (e *Engine) load(cur snapshot.Current) error {
 	if e.changes != nil {
 		e.changes.mu.Unlock()
 	}
+	e.noteServed(g, old.gen)
 	if old.gen != nil {
 		old.gen.pins.retire()
 	}
@@ -299,8 +303,8 @@ func (e *Engine) load(cur snapshot.Current) error {
 const retryTicks = 30
 
 // Watch reloads whenever the store names another snapshot, looking every
-// interval, until ctx ends. A snapshot that was refused as damaged is not tried
-// again until CURRENT changes; one that could not be opened for another reason,
+// interval, until ctx ends. A snapshot that was refused as damaged or beyond
+// bounds is not tried again until CURRENT or PIN changes; one that could not be opened for another reason,
 // such as too many open files, is tried again every 30 intervals.
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
@@ -312,13 +316,13 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 			return
 		case <-tick.C:
 		}
-		cur, err := e.opts.Store.Current()
+		cur, _, err := e.target()
 		if errors.Is(err, snapshot.ErrNoSnapshot) {
 			continue
 		}
 		tried := cur.Name + " " + cur.Manifest.String()
 		if err != nil {
-			tried = err.Error() // CURRENT itself cannot be read
+			tried = err.Error() // CURRENT or PIN itself cannot be read
 		}
 		if retry--; tried == refused && retry != 0 {
 			continue
@@ -326,7 +330,8 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 		refused, retry = "", 0
 		if _, err := e.Reload(); err != nil {
 			refused = tried
-			if !errors.Is(err, snapshot.ErrCorrupt) && !errors.Is(err, snapshot.ErrVersion) {
+			var beyond *RefusedError
+			if !errors.As(err, &beyond) && !errors.Is(err, snapshot.ErrCorrupt) && !errors.Is(err, snapshot.ErrVersion) {
 				retry = retryTicks
 			}
 			e.opts.Log.Error("refused snapshot", "snapshot", cur.Name, "error", err)

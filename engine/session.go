@@ -9,6 +9,7 @@ import (
 	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/privacy"
+	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -22,6 +23,7 @@ type Session struct {
 	pin    uint32
 	now    int64        // Unix seconds
 	oldest snapshot.Day // of fresh links
+	salt   uint64       // of the sample of recent lookups
 
 	verdict privacy.Verdict // on the signals of the request
 	counts  [results]uint32
@@ -58,7 +60,7 @@ func (e *Engine) begin(client string, now time.Time) (Session, error) {
 			a = a.at(now.Unix())
 			return Session{
 				engine: e, gen: st.gen, access: a, live: st.live, pin: pin,
-				now: now.Unix(), oldest: st.gen.oldestFresh(now), verdict: a.silent,
+				now: now.Unix(), oldest: st.gen.oldestFresh(now), salt: swap.Salt(now.Unix()), verdict: a.silent,
 			}, nil
 		}
 	}
@@ -170,6 +172,7 @@ func (s *Session) run(b *Batch, ids [][]byte) {
 	}
 	b.aimed = 0
 	s.suppress(slots)
+	s.remember(slots)
 	s.filter(slots)
 	s.find(slots)
 	for i := range slots {
@@ -223,6 +226,19 @@ func (s *Session) suppress(slots []slot) {
 	for i := range slots {
 		if t := &slots[i]; t.state == slotFound && s.suppressed(t.namespace) {
 			t.state = slotSuppressed
+		}
+	}
+}
+
+// remember keeps some of what is asked for, to ask the next snapshot for it too.
+func (s *Session) remember(slots []slot) {
+	recent := s.engine.recent
+	if recent == nil {
+		return
+	}
+	for i := range slots {
+		if t := &slots[i]; t.state == slotFound {
+			recent.See(t.hash, s.salt)
 		}
 	}
 }

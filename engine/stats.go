@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+
+	"github.com/matchd/matchd/engine/swap"
 )
 
 // Result classifies the answer to one identifier, for counting.
@@ -42,6 +45,7 @@ type stats struct {
 	mu       sync.Mutex
 	swaps    uint64
 	refused  uint64
+	reasons  map[swap.Reason]uint64
 	lastFail string
 }
 
@@ -59,6 +63,12 @@ func (s *stats) reloaded(err error) {
 	defer s.mu.Unlock()
 	if err != nil {
 		s.refused++
+		if s.reasons == nil {
+			s.reasons = map[swap.Reason]uint64{}
+		}
+		for _, r := range reasons(err) {
+			s.reasons[r]++
+		}
 		s.lastFail = err.Error()
 		return
 	}
@@ -79,6 +89,8 @@ type Stats struct {
 	Results map[Result]uint64
 	// Swaps counts snapshots swapped in, Refused those that were refused.
 	Swaps, Refused uint64
+	// Reasons counts refusals by why; one may be for several reasons.
+	Reasons map[swap.Reason]uint64
 	// LastRefusal is the reason of the last refusal, as long as what is served
 	// is not what the store names.
 	LastRefusal string
@@ -94,6 +106,7 @@ func (e *Engine) Stats() Stats {
 	}
 	e.stats.mu.Lock()
 	defer e.stats.mu.Unlock()
+	out.Reasons = maps.Clone(e.stats.reasons)
 	out.Swaps, out.Refused, out.LastRefusal = e.stats.swaps, e.stats.refused, e.stats.lastFail
 	return out
 }

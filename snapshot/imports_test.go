@@ -25,10 +25,11 @@ var importRules = map[string][]string{
 	"snapshot/faultfs": {"snapshot"}, // for tests
 	"snapshot/resolve": {"index", "snapshot"},
 	"snapshot/build":   {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
-	"engine":           {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/overlay", "engine/openrtb", "engine/privacy"},
+	"engine":           {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/overlay", "engine/openrtb", "engine/privacy", "engine/swap"},
 	"engine/audit":     {"index", "snapshot"},
 	"engine/event":     {"index", "snapshot"},
 	"engine/eventlog":  {},
+	"engine/swap":      {"index", "snapshot"},
 	"engine/overlay":   {"index", "snapshot", "engine/event"},
 	"engine/privacy":   {"index", "snapshot"},
 	"engine/openrtb":   {"index", "snapshot", "engine/privacy"},

@@ -162,8 +162,9 @@ func (s *Store) point(c Current) error {
 }
 
 // Prune removes all but keep snapshots: it keeps the current one, the one that
-// was current before, and then the newest. It needs the lock, so it is a
-// draft's.
+// was current before, and then the newest. The one that daemons are pinned to
+// and the one that they served last stay, in addition. It needs the lock, so it
+// is a draft's.
 func (d *Draft) Prune(keep int) ([]string, error) {
 	s := d.store
 	cur, err := s.Current()
@@ -184,16 +185,32 @@ func (d *Draft) Prune(keep int) ([]string, error) {
 	if i := slices.Index(names, before); i >= 0 {
 		names = append(slices.Delete(names, i, i+1), before)
 	}
-	old := names[:max(0, len(names)-max(keep-1, 0))]
-	for _, n := range old {
-		// Under a hidden name first: half a snapshot is never listed as one.
-		hidden := s.path(snapshotsName, draftPrefix+n)
-		if err := s.fs.Rename(s.path(snapshotsName, n), hidden); err != nil {
-			return nil, err
+	var gone []string
+	for _, n := range names[:max(0, len(names)-max(keep-1, 0))] {
+		removed, err := s.remove(n)
+		if err != nil {
+			return gone, err
 		}
-		if err := s.fs.RemoveAll(hidden); err != nil {
-			return nil, err
+		if removed {
+			gone = append(gone, n)
 		}
 	}
-	return old, nil
+	return gone, nil
+}
+
+// remove removes a snapshot, unless a daemon needs it.
+func (s *Store) remove(name string) (bool, error) {
+	if needed, err := s.needed(name); needed || err != nil {
+		return false, err
+	}
+	// Under a hidden name first: half a snapshot is never listed as one.
+	dir, hidden := s.path(snapshotsName, name), s.path(snapshotsName, draftPrefix+name)
+	if err := s.fs.Rename(dir, hidden); err != nil {
+		return false, err
+	}
+	// It may have been pinned meanwhile; see Pin.
+	if needed, err := s.needed(name); needed || err != nil {
+		return false, errors.Join(err, s.fs.Rename(hidden, dir))
+	}
+	return true, s.fs.RemoveAll(hidden)
 }

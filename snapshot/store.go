@@ -33,6 +33,8 @@ var ErrNoSnapshot = errors.New("the store has no snapshot yet: run matchd build"
 // Store is a folder of snapshots:
 //
 //	CURRENT            names the current snapshot and its manifest's hash
+//	PIN                names the one that daemons stay on, if any
+//	SERVED             names those that daemons served, the last one first
 //	secret.key         the secret that hashes are keyed with; owner only
 //	LOCK               held by the build that is under way
 //	snapshots/NAME/    the snapshots
@@ -184,9 +186,7 @@ var snapshotName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
 // CURRENT is one line: a word, a version, the name, the manifest's hash.
 const currentPrefix = "matchd-current 1 "
 
-func (c Current) format() []byte {
-	return []byte(currentPrefix + c.Name + " " + c.Manifest.String() + "\n")
-}
+func (c Current) format() []byte { return []byte(c.line(currentPrefix)) }
 
 // Current reads which snapshot is current: [ErrNoSnapshot] where none is.
 func (s *Store) Current() (c Current, err error) {
@@ -197,10 +197,9 @@ func (s *Store) Current() (c Current, err error) {
 	if err != nil {
 		return c, err
 	}
-	name, hash, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(string(b), currentPrefix), "\n"), " ")
-	raw, err := hex.DecodeString(hash)
-	c = Current{name, raw}
-	if err != nil || len(raw) != 32 || !snapshotName.MatchString(name) || string(c.format()) != string(b) {
+	line, ended := strings.CutSuffix(string(b), "\n")
+	c, ok := parseCurrent(line, currentPrefix)
+	if !ok || !ended {
 		return c, corrupt(currentName, "file", -1, "it does not name a snapshot")
 	}
 	return c, nil
@@ -210,7 +209,7 @@ func (s *Store) Current() (c Current, err error) {
 // not. The name holds the start of the manifest's hash, which must agree.
 func (s *Store) Named(name string) (Current, error) {
 	if !snapshotName.MatchString(name) {
-		return Current{}, fmt.Errorf("%q is not the name of a snapshot: they look like 20060102T150405Z-0123456789ab", name)
+		return Current{}, fmt.Errorf("%q is not the name of a snapshot, which looks like 20060102T150405Z-0123456789ab: %w", name, fs.ErrInvalid)
 	}
 	b, err := os.ReadFile(s.path(snapshotsName, name, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {

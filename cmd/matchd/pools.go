@@ -49,7 +49,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 }
 
 func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Log: o.log})
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,11 @@ func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.
 	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
 		return e, nil
 	}
-	if _, err := e.Reload(); err != nil {
+	switch _, err := e.Reload(); {
+	case err != nil && !e.Ready():
 		return nil, errors.Join(err, e.Close())
+	case err != nil: // what was served last goes on
+		o.log.Error("refused snapshot", "store", store.Dir(), "error", err)
 	}
 	return e, nil
 }

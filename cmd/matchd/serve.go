@@ -20,6 +20,7 @@ import (
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -64,6 +65,8 @@ socket only: for trying it out.`,
 			at := server.StoreAt(store)
 			at.Events = events
 			o.Stores = []server.StoreConfig{at}
+			bounds := swap.DefaultBounds()
+			o.Swap = &bounds
 		}
 		if err := o.load(config, cmd.Flags().Changed); err != nil {
 			return err

@@ -25,6 +25,10 @@ const (
 	ConfigReload    = "config.reload"
 	IdentifiersList = "identifiers.list"
 	AdminReload     = "admin.reload"
+	AdminSwap       = "admin.swap"
+	AdminRollback   = "admin.rollback"
+	AdminPin        = "admin.pin"
+	AdminUnpin      = "admin.unpin"
 	DaemonStart     = "daemon.start"
 	LogContinued    = "log.continued" // after another one, whose last entry it names
 )

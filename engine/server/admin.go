@@ -30,6 +30,7 @@ func (s *Server) newAdmin() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(s), promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /admin/v1/reload", s.serveReload)
+	s.handleSwaps(mux)
 	mux.HandleFunc("GET "+pathLive, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusLive) })
 	mux.HandleFunc("GET "+pathReady, func(w http.ResponseWriter, _ *http.Request) {
 		if p := s.unready(); p != nil {
@@ -169,6 +170,10 @@ func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
 		changed, err := p.Reload()
 		switch {
 		case errors.Is(err, snapshot.ErrNoSnapshot):
+			(&problem{status: http.StatusConflict, detail: s.named(p, err.Error())}).writeHTTP(w)
+			return
+		case errors.As(err, new(*engine.RefusedError)):
+			s.log.Error("refused snapshot", "store", p.Name, "error", err)
 			(&problem{status: http.StatusConflict, detail: s.named(p, err.Error())}).writeHTTP(w)
 			return
 		case err != nil:

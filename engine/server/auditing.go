@@ -78,7 +78,11 @@ func (s *Server) auditListing(q *request, customer []byte) *problem {
 
 // auditAdmin notes that somebody administers.
 func (s *Server) auditAdmin(actor, action string) *problem {
-	if err := s.audit.note(audit.Entry{Actor: actor, Action: action}); err != nil {
+	return s.auditAdministered(audit.Entry{Actor: actor, Action: action})
+}
+
+func (s *Server) auditAdministered(e audit.Entry) *problem {
+	if err := s.audit.note(e); err != nil {
 		s.log.Error("the audit log takes no entry, so nothing is done", "error", err)
 		return problemAudit
 	}

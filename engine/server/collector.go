@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/swap"
 )
 
 // collector shows the counters of a server and its engine to Prometheus, as
@@ -16,7 +17,7 @@ type collector struct {
 	server *Server
 
 	lookups, requests, duration, panics, faults *prometheus.Desc
-	swaps, refusals                             *prometheus.Desc
+	swaps, refusals, reasons, held              *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -34,6 +35,8 @@ func newRegistry(s *Server) *prometheus.Registry {
 		faults:      desc("faults_total", "Answers that a damaged record or lost memory made unknown.", "store"),
 		swaps:       desc("swaps_total", "Snapshots swapped in.", "store"),
 		refusals:    desc("snapshots_refused_total", "Snapshots refused.", "store"),
+		reasons:     desc("swaps_refused_total", "Refusals of snapshots by reason; one refusal may have several.", "store", "reason"),
+		held:        desc("swap_held", "Whether what is served is not what CURRENT names: by a pin, or a refusal.", "store"),
 		bytes:       desc("snapshot_bytes", "Size of the open snapshot's files.", "store"),
 		identifiers: desc("snapshot_identifiers", "Identifiers in the open snapshot.", "store"),
 		age:         desc("snapshot_age_seconds", "Time since the moment that the open snapshot speaks of.", "store"),
@@ -46,7 +49,7 @@ func newRegistry(s *Server) *prometheus.Registry {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals,
+		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
 		c.bytes, c.identifiers, c.age, c.opened, c.info,
 	} {
 		out <- d
@@ -66,6 +69,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(c.faults, stats.Results[engine.ResultFault], p.Name)
 		counter(c.swaps, stats.Swaps, p.Name)
 		counter(c.refusals, stats.Refused, p.Name)
+		for _, reason := range swap.Reasons() {
+			counter(c.reasons, stats.Reasons[reason], p.Name, string(reason))
+		}
 		c.collectSnapshot(out, p)
 	}
 	counter(c.panics, c.server.metrics.panics.Load())
@@ -95,6 +101,13 @@ func (c *collector) collectSnapshot(out chan<- prometheus.Metric, p engine.Pool)
 	gauge(c.age, time.Since(info.Manifest.AsOf).Seconds(), p.Name)
 	gauge(c.opened, float64(info.Opened.UnixMilli())/1000, p.Name)
 	gauge(c.info, 1, p.Name, info.Snapshot)
+	if st, err := p.SwapStatus(); err == nil {
+		held := 0.0
+		if st.Serving != st.Current {
+			held = 1
+		}
+		gauge(c.held, held, p.Name)
+	}
 }
 
 func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -27,6 +28,7 @@ import (
 //	  connections_per_ip: 512       # of one address; not on a unix socket
 //	tls: {cert: tls.crt, key: tls.key, client_ca: ca.crt}
 //	audit: audit.ndjson
+//	swap: {identifiers_shrink: 20}  # percent, or swap: off; see docs/swaps.md
 //	clients:
 //	  - name: acme-ads
 //	    tenant: acme                # whose client it is; optional
@@ -63,6 +65,8 @@ type Config struct {
 	LinkMaxAge    int
 	Limits        Limits     // zeros where the file names none
 	TLS           *TLSConfig // nil where the file has none
+	// Swap holds back snapshots; nil takes all that are sound.
+	Swap *swap.Bounds
 	// Audit is the path of the audit log; empty is none.
 	Audit   string
 	Clients []Client
@@ -122,7 +126,8 @@ func ParseConfig(path string, data []byte) (Config, error) {
 }
 
 func (d *decoder) config(n *yaml.Node) Config {
-	c := Config{Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}
+	c := Config{Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map, Swap: new(swap.Bounds)}
+	*c.Swap = swap.DefaultBounds()
 	var clients *yaml.Node // read last: they name stores
 	d.mapping(n, "matchd.yaml", []field{
 		{"stores", func(n *yaml.Node) { c.Stores = d.stores(n) }},
@@ -147,6 +152,7 @@ func (d *decoder) config(n *yaml.Node) Config {
 			})
 		}},
 		{"tls", func(n *yaml.Node) { c.TLS = d.tls(n) }},
+		{"swap", func(n *yaml.Node) { c.Swap = d.swap(n, c.Swap) }},
 		{"audit", func(n *yaml.Node) { c.Audit = d.path(n, "audit") }},
 		{"clients", func(n *yaml.Node) { clients = n }},
 	}, "stores")
@@ -154,6 +160,19 @@ func (d *decoder) config(n *yaml.Node) Config {
 		d.list(clients, "clients", func(n *yaml.Node) { d.client(n, &c) })
 	}
 	return c
+}
+
+// swap reads bounds, over those that there are; off is none.
+func (d *decoder) swap(n *yaml.Node, b *swap.Bounds) *swap.Bounds {
+	if n.Kind == yaml.ScalarNode && n.Value == "off" {
+		return nil
+	}
+	var fields []field
+	for _, f := range b.Fields() {
+		fields = append(fields, field{f.Name, func(n *yaml.Node) { *f.Value = d.number(n, "swap: "+f.Name, f.Low, f.High) }})
+	}
+	d.mapping(n, "swap", fields)
+	return b
 }
 
 // maxMonths is a hundred years.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/privacy"
+	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -67,7 +68,9 @@ func TestConfig(t *testing.T) {
 		keys[i] = key
 		key[31]++
 	}
+	bounds := swap.DefaultBounds()
 	want := Config{
+		Swap:   &bounds,
 		Stores: []StoreConfig{{Name: "pool", Path: filepath.Join(dir, "pool")}, {Name: "energy", Path: "/srv/e", Events: filepath.Join(dir, "changes")}},
 		Listen: "unix:/run/matchd.sock", Admin: "0.0.0.0:9090", Memory: snapshot.Copy, LinkMaxAge: 6,
 		Limits: Limits{Connections: 100, ConnectionsPerIP: 7},
@@ -109,7 +112,7 @@ func TestConfig(t *testing.T) {
 	}
 	small, err := ParseConfig("c", []byte("stores: [/a]"))
 	must(t, err)
-	if want := (Config{Stores: []StoreConfig{{Name: "a", Path: "/a"}}, Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
+	if want := (Config{Swap: &bounds, Stores: []StoreConfig{{Name: "a", Path: "/a"}}, Listen: DefaultListen, Admin: DefaultAdmin, Memory: snapshot.Map}); !reflect.DeepEqual(small, want) {
 		t.Errorf("got %+v", small)
 	}
 }
