@@ -86,6 +86,7 @@ func (r *run) matchdConfig(network, listen, admin string, memory snapshot.Memory
 		listen = "unix:" + listen
 	}
 	return fmt.Appendf(nil, `stores: [%q]
+swap: off
 listen: %q
 admin: %q
 memory: %s
