@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/matchd/matchd/engine"
@@ -197,5 +198,94 @@ func TestLookupsAreSampledForTheCanary(t *testing.T) {
 	p.point(t, 1)
 	if _, err := e.Reload(); err == nil || e.Stats().Reasons[swap.Canary] != 1 {
 		t.Errorf("%v, reasons %v", err, e.Stats().Reasons)
+	}
+}
+
+// TestGuardedSwapsUnderLoad judges, forces, pins and rolls back while sessions
+// ask: none fails, and each sees one snapshot.
+func TestGuardedSwapsUnderLoad(t *testing.T) {
+	p := newPair(t)
+	p.point(t, 0)
+	e := newEngine(t, engine.Options{Store: p.store, Bounds: strict()})
+	c := everything(p.models[p.cur[0].Name].pool)
+	ok(t, e.SetClients([]engine.Client{c}))
+	reload(t, e)
+	e.KeepAll()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for worker := range 3 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(worker), 6))
+			var b engine.Batch
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				s, err := e.Begin(c.Name)
+				if err == nil {
+					before := s.Snapshot()
+					err = s.Match(&b, [][]byte{[]byte(p.qs[r.IntN(len(p.qs))].text)})
+					if s.Snapshot() != before {
+						t.Error("a session saw two snapshots")
+					}
+					s.End()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	rounds := 30
+	if testing.Short() {
+		rounds = 8
+	}
+	for i := range rounds {
+		p.point(t, (i+1)%2)
+		if _, err := e.Reload(); err == nil {
+			t.Error("a snapshot of other persons was taken")
+		}
+		if changed, err := e.Swap(true); !changed || err != nil {
+			t.Errorf("forced: %t, %v", changed, err)
+		}
+		if i%4 == 3 {
+			must(e.Rollback())(t)
+			if _, err := e.Unpin(); err == nil {
+				t.Error("unpinned to other persons")
+			}
+			must(e.Swap(true))(t)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+func TestSamplingAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	p := newPair(t)
+	p.point(t, 0)
+	e := newEngine(t, engine.Options{Store: p.store, Bounds: strict()})
+	c := everything(p.models[p.cur[0].Name].pool)
+	ok(t, e.SetClients([]engine.Client{c}))
+	reload(t, e)
+	e.KeepAll()
+	var b engine.Batch
+	ids := [][]byte{[]byte(p.qs[0].text)}
+	ask := func() {
+		s, err := e.Begin(c.Name)
+		if err == nil {
+			err = s.Match(&b, ids)
+			s.End()
+		}
+		ok(t, err)
+	}
+	ask()
+	if n := testing.AllocsPerRun(100, ask); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
