@@ -3,7 +3,9 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -114,12 +116,12 @@ func TestPruneKeepsWhatDaemonsNeed(t *testing.T) {
 // renames calls back after each rename.
 type renames struct {
 	FS
-	after func()
+	after func(from string)
 }
 
 func (r renames) Rename(from, to string) error {
 	err := r.FS.Rename(from, to)
-	r.after()
+	r.after(from)
 	return err
 }
 
@@ -134,11 +136,11 @@ func TestPruneOfWhatIsPinnedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	once := true
-	s.fs = renames{OS{}, func() {
-		if once {
-			once = false
-			if err := s.Pin(named(0)); err == nil {
+	moved := "" // the first that is
+	s.fs = renames{OS{}, func(from string) {
+		if moved == "" {
+			moved = filepath.Base(from)
+			if err := s.Pin(Current{moved, make(HexBytes, 32)}); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("the pin found what had been moved away")
 			}
 		}
@@ -147,7 +149,7 @@ func TestPruneOfWhatIsPinnedMeanwhile(t *testing.T) {
 	if err = errors.Join(err, d.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := s.Snapshots(); err != nil || !slices.Contains(left, named(0).Name) || len(left) != 2 {
+	if left, err := s.Snapshots(); err != nil || !slices.Contains(left, moved) || len(left) != 2 {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
