@@ -37,8 +37,8 @@ func TestBenchEnrich(t *testing.T) {
 		want  string
 		times int
 	}{
-		{"\n| match, ", 2},
-		{"\n| no match, ", 2},
+		{"\n| the whole call, match, ", 2},
+		{"\n| the whole call, no match, ", 2},
 		{" | – ", 2 - times(2)},
 		{" bare fasthttp | ", times(3)},
 		{"\n| alone | ", times(1)},
