@@ -143,7 +143,7 @@ func (e Entry) Consent() (c Consent, ok bool) {
 // OptOuts are the opt-outs and opt-ins, ascending by tenant.
 func (e Entry) OptOuts() iter.Seq[OptOut] {
 	return func(yield func(OptOut) bool) {
-		e.each(kindOptOut, func(i item) bool { return yield(OptOut{i.fact(), i.key, i.flags() != 0}) })
+		e.each(kindOptOut, func(i item) bool { return yield(OptOut{i.fact(), i.key, i.flags() == 0}) })
 	}
 }
 

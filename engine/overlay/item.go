@@ -21,7 +21,7 @@ const (
 	kindLink                  // key: the other's hash; at, linked and method
 	kindSegment               // key: its code; at, until, added
 	kindConsent               // no key; at, until, granted and purposes
-	kindOptOut                // key: tenant; at, denied
+	kindOptOut                // key: tenant; at, opted in
 	kindErasure               // key: tenant; last erased at, last lifted at
 	kindContact               // of a customer; key: contact's hash, tenant
 	kindContactOf             // of a contact; key: customer's hash, tenant
@@ -95,14 +95,6 @@ func find(entry []byte, k kind, key []byte) (value []byte, from, to int) {
 		}
 	}
 	return nil, len(entry), len(entry)
-}
-
-// put appends to dst the entry with one item set. Of an identifier's texts there
-// is one.
-func put(dst, entry []byte, k kind, key, value []byte) []byte {
-	_, from, to := find(entry, k, key)
-	dst = appendItem(append(dst, entry[:from]...), k, key, value)
-	return append(dst, entry[to:]...)
 }
 
 // keep appends to dst the items of an entry that a function tells to keep, and

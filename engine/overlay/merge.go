@@ -1,47 +1,52 @@
 package overlay
 
 import (
+	"cmp"
 	"encoding/binary"
 
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/index"
-	"github.com/matchd/matchd/snapshot"
 )
 
-// merger applies changes to a draft.
-type merger struct {
-	draft
-	key, value   []byte // under way, as all here
-	entry, whole []byte
+// A fact is what a change says of one identifier: an item of its entry.
+type fact struct {
+	hash  index.Hash
+	kind  kind
+	key   []byte
+	value []byte
+	text  []byte // of the identifier, where the kind is named
 }
 
-// apply makes a change's fact what it and the fact before come to.
+// merger makes facts of changes, and puts them together with those of a draft.
+type merger struct {
+	draft
+	key, value, text, entry, whole []byte // under way
+}
+
+// apply makes a change's facts what they and those before come to.
 func (m *merger) apply(c *Change) {
-	switch b := &c.Event; b.Type {
-	case event.Link, event.Unlink:
-		m.link(c)
-	case event.SegmentAdd, event.SegmentRemove:
-		m.named(c, kindSegment, []byte(b.Segment), m.segment(c))
-	case event.Consent:
-		m.named(c, kindConsent, nil, m.consent(c))
-	case event.OptOut:
-		m.optOut(c)
-	case event.OptIn:
-		if b.OfCustomer {
-			m.erasure(c, 0, b.At)
-		} else {
-			m.optOut(c)
-		}
-	case event.Erase:
-		m.erasure(c, b.At, 0)
-		m.cut(c)
-		m.contacts(c)
+	if c.Event.At <= max(cutAt(m.get(c.left)), m.cutOther(c)) && !c.keeps() {
+		return
+	}
+	m.facts(c, m.join)
+	if c.Event.Type == event.Erase {
+		m.cut(c.left)
 	}
 }
 
-func flag(on bool) byte {
-	if on {
-		return 1
+// keeps reports whether no erasure cuts what a change says.
+func (c *Change) keeps() bool {
+	switch c.Event.Type {
+	case event.OptOut, event.OptIn, event.Erase:
+		return true
+	}
+	return false
+}
+
+// cutOther is when the other end of a link was cut.
+func (m *merger) cutOther(c *Change) int64 {
+	if t := c.Event.Type; t == event.Link || t == event.Unlink {
+		return cutAt(m.get(c.right))
 	}
 	return 0
 }
@@ -57,162 +62,137 @@ func cutAt(entry []byte) (at int64) {
 	return at
 }
 
-// link sets the link in the entries of both ends, to the same.
-func (m *merger) link(c *Change) {
-	b := &c.Event
-	left, right := m.get(c.left), m.get(c.right)
-	if b.At <= cutAt(left) || b.At <= cutAt(right) {
-		return
+func flag(on bool) byte {
+	if on {
+		return 1
 	}
-	linked, method := b.Type == event.Link, b.Method
-	m.key = hashKey(m.key[:0], c.right, "")
-	if have, _, _ := find(left, kindLink, m.key); have != nil {
-		i := item{kindLink, nil, have}
-		was, strength := i.flags()&1 != 0, snapshot.Method(i.flags()>>1)
-		if !later(b.At, i.at(), !linked, !was, linked && method > strength) {
-			return
+	return 0
+}
+
+// words puts a value together, but for its flags.
+func words(dst []byte, list ...uint64) []byte {
+	for _, w := range list {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+// facts calls emit for each fact of a change. Keys and values are m's own.
+func (m *merger) facts(c *Change, emit func(*fact)) {
+	b := &c.Event
+	seq, at, until := c.Seq, uint64(b.At), uint64(b.Until)
+	m.text = append(m.text[:0], b.Subject...)
+	f := fact{hash: c.left, text: m.text}
+	switch b.Type {
+	case event.Link, event.Unlink:
+		flags := byte(0)
+		if b.Type == event.Link {
+			flags = 1 | byte(b.Method)<<1
+		}
+		m.value = append(words(m.value[:0], seq, at), flags)
+		m.key = hashKey(m.key[:0], c.right, "")
+		m.text = append(m.text[:0], b.Left...)
+		emit(&fact{c.left, kindLink, m.key, m.value, m.text})
+		m.key = hashKey(m.key[:0], c.left, "")
+		m.text = append(m.text[:0], b.Right...)
+		f = fact{c.right, kindLink, m.key, m.value, m.text}
+	case event.SegmentAdd, event.SegmentRemove:
+		m.key = append(m.key[:0], b.Segment...)
+		m.value = append(words(m.value[:0], seq, at, until), flag(b.Type == event.SegmentAdd))
+		f.kind = kindSegment
+	case event.Consent:
+		m.key = m.key[:0]
+		if b.Granted {
+			m.value = append(words(m.value[:0], seq, at, until), 1|byte(b.Purposes)<<1)
+		} else {
+			m.value = append(words(m.value[:0], seq, at, 0), 0)
+		}
+		f.kind = kindConsent
+	default:
+		m.key = append(m.key[:0], b.Tenant...)
+		switch {
+		case b.Type == event.Erase:
+			m.value = words(m.value[:0], seq, at, 0)
+			f.kind = kindErasure
+		case b.Type == event.OptIn && b.OfCustomer:
+			m.value = words(m.value[:0], seq, 0, at)
+			f.kind = kindErasure
+		default:
+			m.value = append(words(m.value[:0], seq, at), flag(b.Type == event.OptIn))
+			f.kind = kindOptOut
 		}
 	}
-	if !linked {
-		method = 0
+	f.key, f.value = m.key, m.value
+	emit(&f)
+	for _, contact := range b.Contacts {
+		m.value = words(m.value[:0], seq)
+		m.key = hashKey(m.key[:0], contact, b.Tenant)
+		emit(&fact{hash: c.left, kind: kindContact, key: m.key, value: m.value})
+		m.key = hashKey(m.key[:0], c.left, b.Tenant)
+		emit(&fact{hash: contact, kind: kindContactOf, key: m.key, value: m.value})
 	}
-	m.value = words(m.value[:0], c.Seq, uint64(b.At), flag(linked)|byte(method)<<1)
-	m.entry = put(m.entry[:0], left, kindLink, m.key, m.value)
-	m.setNamed(c.left, b.Left)
-	// The first set may have moved the buckets, not the entry.
-	m.key = hashKey(m.key[:0], c.left, "")
-	m.entry = put(m.entry[:0], m.get(c.right), kindLink, m.key, m.value)
-	m.setNamed(c.right, b.Right)
 }
 
-// setNamed sets the entry under way, which has a named item and so a text.
-func (m *merger) setNamed(h index.Hash, text string) {
-	if kind(m.entry[0]) == kindText {
-		m.set(h, m.entry)
+// join sets the item of a fact to what it and the one that is there come to.
+func (m *merger) join(f *fact) {
+	entry := m.get(f.hash)
+	have, from, to := find(entry, f.kind, f.key)
+	if have != nil && !joined(f.kind, have, f.value) {
 		return
 	}
-	m.whole = append(appendItem(m.whole[:0], kindText, []byte(text), nil), m.entry...)
-	m.set(h, m.whole)
-}
-
-// later reports whether a change made at a time replaces a fact of another time:
-// where they are of one, if it denies and the fact does not, or both or neither
-// do and it is tighter.
-func later(at, was int64, denies, denied, tighter bool) bool {
-	switch {
-	case at != was:
-		return at > was
-	case denies != denied:
-		return denies
+	m.entry = appendItem(append(m.entry[:0], entry[:from]...), f.kind, f.key, f.value)
+	m.entry = append(m.entry, entry[to:]...)
+	if !f.kind.named() || kind(m.entry[0]) == kindText {
+		m.set(f.hash, m.entry)
+		return
 	}
-	return tighter
-}
-
-// words puts a value together: numbers and flags.
-func words(dst []byte, seq, at uint64, flags byte) []byte {
-	dst = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, seq), at)
-	return append(dst, flags)
-}
-
-func wordsUntil(dst []byte, seq, at, until uint64, flags byte) []byte {
-	dst = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, seq), at)
-	return append(binary.LittleEndian.AppendUint64(dst, until), flags)
+	m.whole = append(appendItem(m.whole[:0], kindText, f.text, nil), m.entry...)
+	m.set(f.hash, m.whole)
 }
 
 // end orders ends: none is the last.
 func end(until int64) uint64 { return uint64(until) - 1 }
 
-// named sets an item of a customer's entry. The function makes the value of what
-// is there, nil where nothing is, and returns nil where it stays.
-func (m *merger) named(c *Change, k kind, key []byte, merge func(have item, there bool) []byte) {
-	entry := m.get(c.left)
-	if c.Event.At <= cutAt(entry) {
-		return
+// joined makes the new value what it and the old one come to, and reports
+// whether that is another than the old one.
+func joined(k kind, old, value []byte) bool {
+	was, now := item{kind: k, value: old}, item{kind: k, value: value}
+	switch k {
+	case kindErasure:
+		erased, lifted := max(was.at(), now.at()), max(was.until(), now.until())
+		words(value[:8], uint64(erased), uint64(lifted))
+		return erased > was.at() || lifted > was.until()
+	case kindContact, kindContactOf:
+		return false
 	}
-	have, _, _ := find(entry, k, key)
-	value := merge(item{k, key, have}, have != nil)
-	if value == nil {
-		return
+	// The lowest flag says that something is given: of one time, 0 wins.
+	given := int(now.flags() & 1)
+	if c := cmp.Or(cmp.Compare(now.at(), was.at()), int(was.flags()&1)-given); c != 0 {
+		return c > 0
 	}
-	m.entry = put(m.entry[:0], entry, k, key, value)
-	m.setNamed(c.left, c.Event.Subject)
-}
-
-func (m *merger) segment(c *Change) func(item, bool) []byte {
-	return func(have item, there bool) []byte {
-		b := &c.Event
-		adds := b.Type == event.SegmentAdd
-		if there {
-			shorter := end(b.Until) < end(have.until())
-			tighter := b.Until != have.until() && shorter == adds
-			if !later(b.At, have.at(), !adds, have.flags()&1 == 0, tighter) {
-				return nil
-			}
+	switch k {
+	case kindLink:
+		return now.flags() > was.flags() // the weaker method
+	case kindSegment:
+		shorter := cmp.Compare(end(was.until()), end(now.until()))
+		return given == 1 && shorter > 0 || given == 0 && shorter < 0
+	case kindConsent:
+		until := was.until()
+		if end(now.until()) < end(until) {
+			until = now.until()
 		}
-		m.value = wordsUntil(m.value[:0], c.Seq, uint64(b.At), uint64(b.Until), flag(adds))
-		return m.value
+		words(value[:16], uint64(until))
+		value[len(value)-1] &= was.flags()
+		return until != was.until() || value[len(value)-1] != was.flags()
 	}
-}
-
-// consent of one time as another is what both grant.
-func (m *merger) consent(c *Change) func(item, bool) []byte {
-	return func(have item, there bool) []byte {
-		b := &c.Event
-		granted, purposes, until := b.Granted, b.Purposes, b.Until
-		if !granted {
-			purposes, until = 0, 0
-		}
-		if there && b.At == have.at() && granted && have.flags()&1 != 0 {
-			purposes &= snapshot.Purposes(have.flags() >> 1)
-			if end(have.until()) < end(until) {
-				until = have.until()
-			}
-			if purposes == snapshot.Purposes(have.flags()>>1) && until == have.until() {
-				return nil
-			}
-		} else if there && !later(b.At, have.at(), !granted, have.flags()&1 == 0, false) {
-			return nil
-		}
-		m.value = wordsUntil(m.value[:0], c.Seq, uint64(b.At), uint64(until), flag(granted)|byte(purposes)<<1)
-		return m.value
-	}
-}
-
-func (m *merger) optOut(c *Change) {
-	b := &c.Event
-	entry, key, denies := m.get(c.left), []byte(b.Tenant), b.Type == event.OptOut
-	if have, _, _ := find(entry, kindOptOut, key); have != nil {
-		i := item{kindOptOut, key, have}
-		if !later(b.At, i.at(), denies, i.flags() != 0, false) {
-			return
-		}
-	}
-	m.value = words(m.value[:0], c.Seq, uint64(b.At), flag(denies))
-	m.entry = put(m.entry[:0], entry, kindOptOut, key, m.value)
-	m.set(c.left, m.entry)
-}
-
-// erasure moves the last time of an erasure, or of what lifts it.
-func (m *merger) erasure(c *Change, erased, lifted int64) {
-	entry, key := m.get(c.left), []byte(c.Event.Tenant)
-	if have, _, _ := find(entry, kindErasure, key); have != nil {
-		i := item{kindErasure, key, have}
-		if erased <= i.at() && lifted <= i.until() {
-			return
-		}
-		erased, lifted = max(erased, i.at()), max(lifted, i.until())
-	}
-	m.value = wordsUntil(m.value[:0], c.Seq, uint64(erased), uint64(lifted), 0)[:valueSizes[kindErasure]]
-	m.entry = put(m.entry[:0], entry, kindErasure, key, m.value)
-	m.set(c.left, m.entry)
+	return false
 }
 
 // cut removes what the erasure of a customer cuts, at both ends of its links.
-func (m *merger) cut(c *Change) {
-	entry := m.get(c.left)
+func (m *merger) cut(customer index.Hash) {
+	entry := m.get(customer)
 	until := cutAt(entry)
 	cuts := func(i item) bool { return i.kind.named() && i.at() <= until }
-	m.key = hashKey(m.key[:0], c.left, "")
 	var others []index.Hash
 	found := false
 	for rest := entry; len(rest) > 0; {
@@ -229,30 +209,9 @@ func (m *merger) cut(c *Change) {
 		return
 	}
 	m.entry = keep(m.entry[:0], entry, func(i item) bool { return !cuts(i) })
-	m.set(c.left, m.entry)
+	m.set(customer, m.entry)
 	for _, other := range others {
-		m.entry = keep(m.entry[:0], m.get(other), func(i item) bool { return i.kind != kindLink || i.hash() != c.left })
+		m.entry = keep(m.entry[:0], m.get(other), func(i item) bool { return i.kind != kindLink || i.hash() != customer })
 		m.set(other, m.entry)
 	}
-}
-
-// contacts notes which contact identifiers an erasure withholds. Those of an
-// earlier one stay.
-func (m *merger) contacts(c *Change) {
-	for _, contact := range c.Event.Contacts {
-		m.key = hashKey(m.key[:0], contact, c.Event.Tenant)
-		m.note(c, c.left, kindContact)
-		m.key = hashKey(m.key[:0], c.left, c.Event.Tenant)
-		m.note(c, contact, kindContactOf)
-	}
-}
-
-func (m *merger) note(c *Change, h index.Hash, k kind) {
-	entry := m.get(h)
-	if have, _, _ := find(entry, k, m.key); have != nil {
-		return
-	}
-	m.value = binary.LittleEndian.AppendUint64(m.value[:0], c.Seq)
-	m.entry = put(m.entry[:0], entry, k, m.key, m.value)
-	m.set(h, m.entry)
 }

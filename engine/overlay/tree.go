@@ -18,9 +18,9 @@ const (
 )
 
 const (
-	pageBits    = 5
+	pageBits    = 4
 	pageBuckets = 1 << pageBits
-	minBits     = pageBits // of the number of buckets
+	minBits     = 5 // of the number of buckets
 	maxBits     = 32
 	// bucketFill is how many entries a bucket has on average before the number
 	// of buckets doubles: its word of the filter then has eight bits an entry.
@@ -69,6 +69,32 @@ func (t *tree) read(i uint64, h index.Hash) []byte {
 		return entryAt(b, at)
 	}
 	return nil
+}
+
+// Prefetch has what [Overlay.Get] of h reads brought into the cache, as far as
+// most entries go, and does not wait for it: for those who ask by several
+// identifiers at once.
+func (t *tree) Prefetch(h index.Hash) {
+	i, mask := t.bucketOf(h), filterMask(h)
+	if t.filter[i].Load()&mask != mask {
+		return
+	}
+	p := t.pages[i>>pageBits]
+	if p == nil {
+		return
+	}
+	b := p[i&(pageBuckets-1)]
+	if len(b) == 0 {
+		return
+	}
+	index.Prefetch(&b[0])
+	// Hashes are even: how much of the bucket's share of them lies before h
+	// tells how much of its bytes does.
+	heads := countSize + headSize*bucketFill
+	if data := len(b) - heads; data > 0 {
+		before := int(h.Hi << t.bits >> 32 * uint64(data) >> 32)
+		index.Prefetch(&b[heads+max(0, before-index.LineSize)])
+	}
 }
 
 func count(b []byte) int {
@@ -253,11 +279,10 @@ func (d *draft) fresh() []byte {
 	if len(d.scratch) == 0 {
 		return nil
 	}
-	room := 0
 	if d.reuse {
-		room = len(d.scratch) / 4
+		return append(slices.Grow([]byte(nil), len(d.scratch)+len(d.scratch)/4), d.scratch...)
 	}
-	return append(make([]byte, 0, len(d.scratch)+room), d.scratch...)
+	return exact(d.scratch)
 }
 
 // grow doubles the number of buckets: each is split in two.
