@@ -78,13 +78,12 @@ type Erasure struct {
 // InForce reports whether the customer is erased.
 func (e Erasure) InForce() bool { return e.At != 0 && e.At >= e.LiftedAt }
 
-// Contact says that an erasure for a tenant withholds a contact identifier. On
-// the customer, Other is the contact's hash; on the contact it is the
-// customer's. It holds for as long as the erasure is in force.
+// Contact says that an erasure of a customer named a contact identifier of it:
+// for whom the customer is erased, the contact is withheld. On the customer,
+// Other is the contact's hash; on the contact it is the customer's.
 type Contact struct {
-	Seq    uint64
-	Other  index.Hash
-	Tenant []byte // or [event.All]
+	Seq   uint64
+	Other index.Hash
 }
 
 // each calls f for each item of a kind, until it returns false. Items of what
@@ -155,16 +154,16 @@ func (e Entry) Erasures() iter.Seq[Erasure] {
 }
 
 // Contacts are the contact identifiers that the erasures of the customer named,
-// ascending by hash and tenant.
+// ascending by hash.
 func (e Entry) Contacts() iter.Seq[Contact] { return e.contacts(kindContact) }
 
-// ContactOf are the erasures that named the identifier, ascending by the
-// customer's hash and tenant.
+// ContactOf are the customers whose erasures named the identifier, ascending by
+// hash.
 func (e Entry) ContactOf() iter.Seq[Contact] { return e.contacts(kindContactOf) }
 
 func (e Entry) contacts(k kind) iter.Seq[Contact] {
 	return func(yield func(Contact) bool) {
-		e.each(k, func(i item) bool { return yield(Contact{i.seq(), i.hash(), i.key[16:]}) })
+		e.each(k, func(i item) bool { return yield(Contact{i.seq(), i.hash()}) })
 	}
 }
 
@@ -200,7 +199,7 @@ func (e Entry) Withheld(tenant string) bool {
 		return true
 	}
 	for c := range e.ContactOf() {
-		if concerns(c.Tenant, tenant) && e.in.erasedFor(c.Other, c.Tenant) {
+		if e.in.Erased(c.Other, tenant) {
 			return true
 		}
 	}

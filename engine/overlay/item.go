@@ -23,8 +23,8 @@ const (
 	kindConsent               // no key; at, until, granted and purposes
 	kindOptOut                // key: tenant; at, opted in
 	kindErasure               // key: tenant; last erased at, last lifted at
-	kindContact               // of a customer; key: contact's hash, tenant
-	kindContactOf             // of a contact; key: customer's hash, tenant
+	kindContact               // of a customer; key: the contact's hash
+	kindContactOf             // of a contact; key: the customer's hash
 	kinds
 )
 
@@ -62,14 +62,14 @@ func (i item) at() int64         { return int64(i.word(1)) }
 func (i item) until() int64      { return int64(i.word(2)) }
 func (i item) flags() byte       { return i.value[len(i.value)-1] }
 
-// hash is the one that the key begins with.
+// hash is the one that the key is.
 func (i item) hash() index.Hash {
 	return index.Hash{Hi: binary.BigEndian.Uint64(i.key), Lo: binary.BigEndian.Uint64(i.key[8:])}
 }
 
-// hashKey is the key of a hash, and a tenant or nothing: keys order as hashes.
-func hashKey(dst []byte, h index.Hash, tenant string) []byte {
-	return append(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, h.Hi), h.Lo), tenant...)
+// hashKey appends the key that a hash is: keys order as hashes do.
+func hashKey(dst []byte, h index.Hash) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, h.Hi), h.Lo)
 }
 
 func appendItem(dst []byte, k kind, key, value []byte) []byte {

@@ -90,10 +90,10 @@ func (m *merger) facts(c *Change, emit func(*fact)) {
 			flags = 1 | byte(b.Method)<<1
 		}
 		m.value = append(words(m.value[:0], seq, at), flags)
-		m.key = hashKey(m.key[:0], c.right, "")
+		m.key = hashKey(m.key[:0], c.right)
 		m.text = append(m.text[:0], b.Left...)
 		emit(&fact{c.left, kindLink, m.key, m.value, m.text})
-		m.key = hashKey(m.key[:0], c.left, "")
+		m.key = hashKey(m.key[:0], c.left)
 		m.text = append(m.text[:0], b.Right...)
 		f = fact{c.right, kindLink, m.key, m.value, m.text}
 	case event.SegmentAdd, event.SegmentRemove:
@@ -126,9 +126,9 @@ func (m *merger) facts(c *Change, emit func(*fact)) {
 	emit(&f)
 	for _, contact := range b.Contacts {
 		m.value = words(m.value[:0], seq)
-		m.key = hashKey(m.key[:0], contact, b.Tenant)
+		m.key = hashKey(m.key[:0], contact)
 		emit(&fact{hash: c.left, kind: kindContact, key: m.key, value: m.value})
-		m.key = hashKey(m.key[:0], c.left, b.Tenant)
+		m.key = hashKey(m.key[:0], c.left)
 		emit(&fact{hash: contact, kind: kindContactOf, key: m.key, value: m.value})
 	}
 }

@@ -88,17 +88,6 @@ func (o *Overlay) Withheld(h index.Hash, tenant string) bool {
 	return ok && e.Withheld(tenant)
 }
 
-// erasedFor reports whether the erasure of a customer for exactly the tenant,
-// or for all, is in force.
-func (o *Overlay) erasedFor(customer index.Hash, tenant []byte) bool {
-	value, _, _ := find(o.get(customer), kindErasure, tenant)
-	if value == nil {
-		return false
-	}
-	i := item{kindErasure, tenant, value}
-	return Erasure{Fact: i.fact(), LiftedAt: i.until()}.InForce()
-}
-
 // All returns every entry, ascending by Lo of its hash, then by Hi.
 func (o *Overlay) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {

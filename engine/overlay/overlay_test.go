@@ -164,6 +164,7 @@ func TestRules(t *testing.T) {
 		{"what is later is there", all(erase(2, "acme"), add(4, 0), lift(t, n, 3, "acme", ada)), ada, "vip true until 0"},
 		{"withholds contacts", all(erase(2, "acme", email)), email, "withheld for acme"},
 		{"for all tenants where it is for all", all(erase(2, "*", email)), email, "withheld for acme, withheld for bolt"},
+		{"whichever erasure named them", all(erase(2, "acme", email), lift(t, n, 3, "acme", ada), erase(1, "*")), email, "withheld for acme, withheld for bolt"},
 		{"lets contacts go with the customer", all(erase(2, "acme", email), lift(t, n, 3, "acme", ada)), email, ""},
 		{"of two customers, while one is erased", all(erase(2, "acme", email), lift(t, n, 3, "acme", ada),
 			about(t, n, event.Erase, 2, "bolt", bob, email)), email, "withheld for bolt"},
@@ -257,6 +258,7 @@ func TestRebase(t *testing.T) {
 	check("folded", folded, phone, "withheld for acme")
 	check("folded", folded, bob, "withheld for bolt")
 	check("folded", folded, email, "withheld for bolt")
+	check("up to the last that is folded", rebase(o, 6, 0), ada, "")
 	check("the version before", o, laptop, "unlinked")
 	if folded.Len() != o.Len() {
 		t.Errorf("%d entries of %d are left, though nothing is to be dropped", folded.Len(), o.Len())
