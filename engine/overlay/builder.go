@@ -51,7 +51,7 @@ func (b *Builder) Add(c *Change) {
 
 // wait puts a fact into the run of its hash.
 func (b *Builder) wait(f *fact) {
-	run := &b.waiting[f.hash.Hi>>(64-runBits)]
+	run := &b.waiting[f.hash.Lo>>(64-runBits)]
 	if len(*run) > runSize {
 		b.drain(run)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // A bucket is its number of entries (2 bytes), a head of 20 bytes for each,
-// ascending by hash (Hi, Lo, and where the entry ends; Lo counts first), and the entries. An
-// empty bucket is nil.
+// ascending by hash (Hi, Lo, and where the entry ends; Lo counts first), and the
+// entries. An empty bucket is nil.
 const (
 	countSize = 2
 	headSize  = 20
@@ -92,7 +92,7 @@ func (t *tree) Prefetch(h index.Hash) {
 	// tells how much of its bytes does.
 	heads := countSize + headSize*bucketFill
 	if data := len(b) - heads; data > 0 {
-		before := int(h.Hi << t.bits >> 32 * uint64(data) >> 32)
+		before := int(h.Lo << t.bits >> 32 * uint64(data) >> 32)
 		index.Prefetch(&b[heads+max(0, before-index.LineSize)])
 	}
 }
