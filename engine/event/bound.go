@@ -48,6 +48,12 @@ type Names struct {
 	Key string
 	// Tenants are the names of the store's tenants.
 	Tenants []string
+	// CheckKey refuses identifiers, by their keys, and CheckText segments, that
+	// may not be kept: contact data in clear, and placeholders that would join
+	// strangers. They are those of the builder, so that a change is refused where
+	// a file's row would be; nil checks nothing. Their errors name no value.
+	CheckKey  func(ns index.NamespaceID, key []byte) error
+	CheckText func(text string) error
 }
 
 // canonical returns the canonical text and the hash of an identifier.
@@ -57,6 +63,18 @@ func (n *Names) canonical(text string) (string, index.Hash, error) {
 		return "", index.Hash{}, err
 	}
 	return string(n.Namespaces.AppendText(nil, ns, n.Namespaces.Value(ns, key))), n.Hasher.Sum(key), nil
+}
+
+// kept is canonical, for an identifier whose text is kept.
+func (n *Names) kept(text string) (string, error) {
+	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	if err == nil && n.CheckKey != nil {
+		err = n.CheckKey(ns, key)
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(n.Namespaces.AppendText(nil, ns, n.Namespaces.Value(ns, key))), nil
 }
 
 // Hash returns the hash of an identifier, in the snapshot's way.
@@ -85,7 +103,7 @@ func (e *Event) Bind(n *Names, client string, arrived time.Time) (Bound, error) 
 	case Link, Unlink:
 		err = b.bindLink(n, e)
 	case SegmentAdd, SegmentRemove, Consent:
-		b.Subject, err = n.subject(e.Customer)
+		err = b.bindCustomer(n, e)
 	default:
 		err = b.bindHash(n, e)
 	}
@@ -98,11 +116,11 @@ func (e *Event) Bind(n *Names, client string, arrived time.Time) (Bound, error) 
 var errSelf = errors.New("left and right are the same identifier")
 
 func (b *Bound) bindLink(n *Names, e *Event) error {
-	left, _, err := n.canonical(e.Left)
+	left, err := n.kept(e.Left)
 	if err != nil {
 		return fmt.Errorf("left: %w", err)
 	}
-	right, _, err := n.canonical(e.Right)
+	right, err := n.kept(e.Right)
 	if err != nil {
 		return fmt.Errorf("right: %w", err)
 	}
@@ -113,13 +131,16 @@ func (b *Bound) bindLink(n *Names, e *Event) error {
 	return nil
 }
 
-// subject is the identifier of a customer.
-func (n *Names) subject(customer string) (string, error) {
-	text, _, err := n.canonical(index.CRMPrefix + customer)
-	if err != nil {
-		return "", fmt.Errorf("customer: %w", err)
+func (b *Bound) bindCustomer(n *Names, e *Event) (err error) {
+	if b.Subject, err = n.kept(index.CRMPrefix + e.Customer); err != nil {
+		return fmt.Errorf("customer: %w", err)
 	}
-	return text, nil
+	if e.Segment != "" && n.CheckText != nil {
+		if err := n.CheckText(e.Segment); err != nil {
+			return fmt.Errorf("segment: %w", err)
+		}
+	}
+	return nil
 }
 
 func (b *Bound) bindHash(n *Names, e *Event) error {

@@ -159,6 +159,9 @@ func (p *parser) value(f field) error {
 		}
 	case segment:
 		e.Segment = s
+		if s != "" && !snapshot.IsSegmentCode(s) {
+			return errors.New("no segment can have this code")
+		}
 		return present(s)
 	case status:
 		if e.Granted = s == "granted"; !e.Granted && s != "withdrawn" {
@@ -208,6 +211,11 @@ func (p *parser) text() (string, error) {
 	s, ok := t.(string)
 	if !ok {
 		return "", errors.New("it is not a string")
+	}
+	// Package json puts this in place of what is no character, such as half of a
+	// surrogate pair: two texts that differ must not become one.
+	if strings.ContainsRune(s, utf8.RuneError) {
+		return "", errors.New("it has a character that is not Unicode")
 	}
 	return s, nil
 }
@@ -267,6 +275,9 @@ func (p *parser) shape() error {
 		case e.Granted && e.Purposes == 0:
 			e.Purposes = snapshot.Use
 		}
+	}
+	if !e.Until.IsZero() && e.Until.Before(e.At) {
+		return errors.New("until is before at")
 	}
 	return p.tenants()
 }
