@@ -95,6 +95,9 @@ func (c *Changes) check(r *eventlog.Record) error {
 func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 	c.mu.Lock()
 	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key}
+	if values := c.engine.opts.Values; values != nil {
+		names.CheckKey, names.CheckText = values(g.Namespaces)
+	}
 	for _, t := range g.Tenants {
 		names.Tenants = append(names.Tenants, t.Name)
 	}

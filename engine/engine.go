@@ -43,6 +43,10 @@ type Options struct {
 	// Bounds hold back a snapshot that is too far from the one that is served,
 	// which the store then remembers over restarts; nil takes whatever is sound.
 	Bounds *swap.Bounds
+	// Values makes the checks of identifiers and segments that a live change has
+	// to pass, as a row of a file does: what must not be kept as it is. The
+	// default checks nothing.
+	Values func(*index.Namespaces) (key func(index.NamespaceID, []byte) error, text func(string) error)
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }

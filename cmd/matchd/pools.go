@@ -10,7 +10,9 @@ import (
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/normalise"
 )
 
 // openPools opens the stores and, of those that have one, the current snapshot.
@@ -49,7 +51,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 }
 
 func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Log: o.log})
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +70,12 @@ func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.
 		o.log.Error("refused snapshot", "store", store.Dir(), "error", err)
 	}
 	return e, nil
+}
+
+// values are the builder's checks of what a file may not hold.
+func values(ns *index.Namespaces) (key func(index.NamespaceID, []byte) error, text func(string) error) {
+	v := normalise.NewValues(ns)
+	return v.CheckKey, v.CheckText
 }
 
 // watchPools swaps in what is published, until ctx ends.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -54,6 +55,7 @@ func BenchmarkGet(b *testing.B) {
 	for e := range o.All() {
 		entries = append(entries, index.Entry{Hash: e.Hash, Addr: uint64(len(entries))})
 	}
+	slices.SortFunc(entries, func(x, y index.Entry) int { return x.Hash.Compare(y.Hash) })
 	data, params, err := index.BuildTable(entries, 0)
 	if err != nil {
 		b.Fatal(err)

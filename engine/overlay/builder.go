@@ -105,6 +105,3 @@ func (b *Builder) Build() *Overlay {
 	*b = Builder{}
 	return o
 }
-
-// exact is a copy without room behind it.
-func exact(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }

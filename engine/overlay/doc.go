@@ -39,12 +39,12 @@
 //
 // # Structure
 //
-// Entries lie in buckets of four to eight, sorted by hash, each one run of
-// bytes without a pointer; buckets lie in pages, pages in one array. A version
-// shares with the one before it what its changes do not touch. One word a bucket
-// is a filter: four bits an entry, set and never cleared while the number of
-// buckets stays, shared by versions. So most identifiers of which there is
-// nothing cost the read of one word.
+// Entries lie in buckets of four to eight, each one run of bytes without a
+// pointer; buckets lie in pages, pages in one array. A version shares with the
+// one before it what its changes do not touch. One word a bucket is a filter:
+// four bits an entry, set and never cleared while the number of buckets stays,
+// shared by versions. So most identifiers of which there is nothing cost the
+// read of one word.
 //
 // # Safety
 //

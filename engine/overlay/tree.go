@@ -1,20 +1,9 @@
 package overlay
 
 import (
-	"cmp"
-	"encoding/binary"
-	"slices"
 	"sync/atomic"
 
 	"github.com/matchd/matchd/index"
-)
-
-// A bucket is its number of entries (2 bytes), a head of 20 bytes for each,
-// ascending by hash (Hi, Lo, and where the entry ends; Lo counts first), and the
-// entries. An empty bucket is nil.
-const (
-	countSize = 2
-	headSize  = 20
 )
 
 const (
@@ -97,41 +86,6 @@ func (t *tree) Prefetch(h index.Hash) {
 	}
 }
 
-func count(b []byte) int {
-	if len(b) == 0 {
-		return 0
-	}
-	return int(binary.LittleEndian.Uint16(b))
-}
-
-func headAt(b []byte, i int) []byte { return b[countSize+headSize*i:][:headSize] }
-
-func hashAt(b []byte, i int) index.Hash {
-	head := headAt(b, i)
-	return index.Hash{Hi: binary.LittleEndian.Uint64(head), Lo: binary.LittleEndian.Uint64(head[8:])}
-}
-
-func endAt(b []byte, i int) int { return int(binary.LittleEndian.Uint32(headAt(b, i)[16:])) }
-
-func startAt(b []byte, i int) int {
-	if i == 0 {
-		return 0
-	}
-	return endAt(b, i-1)
-}
-
-// entryAt is entry i of a bucket.
-func entryAt(b []byte, i int) []byte {
-	data := b[countSize+headSize*count(b):]
-	to := endAt(b, i)
-	return data[startAt(b, i):to:to]
-}
-
-// order is that of entries: by Lo, then by Hi.
-func order(a, b index.Hash) int {
-	return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.Hi, b.Hi))
-}
-
 // confirmed returns the entry, and its hash, of which a record holds lo and hi,
 // or nil.
 func (t *tree) confirmed(lo uint64, hi byte) (index.Hash, []byte) {
@@ -151,161 +105,6 @@ func (t *tree) confirmed(lo uint64, hi byte) (index.Hash, []byte) {
 		}
 	}
 	return h, nil
-}
-
-// search returns the place of the entry of h in a bucket, or where it would
-// stand.
-func search(b []byte, h index.Hash) (int, bool) {
-	n := count(b)
-	for i := range n {
-		if x := hashAt(b, i); order(x, h) >= 0 {
-			return i, x == h
-		}
-	}
-	return n, false
-}
-
-func appendHead(dst []byte, h index.Hash, end int) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, h.Hi)
-	dst = binary.LittleEndian.AppendUint64(dst, h.Lo)
-	return binary.LittleEndian.AppendUint32(dst, uint32(end))
-}
-
-// replaced appends to dst the bucket b with the entry of h set, or removed where
-// it is empty.
-func replaced(dst, b []byte, h index.Hash, entry []byte) []byte {
-	at, there := search(b, h)
-	n, from, to := count(b), 0, 0
-	if n > 0 {
-		from = startAt(b, at)
-		to = from
-	}
-	after := at
-	if there {
-		to = endAt(b, at)
-		after++
-	}
-	m := at + n - after
-	if len(entry) > 0 {
-		m++
-	}
-	if m == 0 {
-		return dst
-	}
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(m))
-	if at > 0 {
-		dst = append(dst, b[countSize:countSize+headSize*at]...)
-	}
-	if len(entry) > 0 {
-		dst = appendHead(dst, h, from+len(entry))
-	}
-	for i := after; i < n; i++ {
-		dst = appendHead(dst, hashAt(b, i), endAt(b, i)-to+from+len(entry))
-	}
-	if n == 0 {
-		return append(dst, entry...)
-	}
-	data := b[countSize+headSize*n:]
-	return append(append(append(dst, data[:from]...), entry...), data[to:]...)
-}
-
-// part returns entries from up to to of a bucket as one of their own.
-func part(b []byte, from, to int) []byte {
-	if from == to {
-		return nil
-	}
-	base := startAt(b, from)
-	dst := make([]byte, 0, countSize+headSize*(to-from)+endAt(b, to-1)-base)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(to-from))
-	for i := from; i < to; i++ {
-		dst = appendHead(dst, hashAt(b, i), endAt(b, i)-base)
-	}
-	data := b[countSize+headSize*count(b):]
-	return append(dst, data[base:endAt(b, to-1)]...)
-}
-
-// A draft is a tree that is being changed by one goroutine.
-type draft struct {
-	tree
-	own []bool // pages that no other tree has
-	// reuse says that buckets of own pages are nobody else's either, and may be
-	// written to again.
-	reuse   bool
-	scratch []byte
-}
-
-// edit begins a draft of the tree after t, which stays as it is.
-func (t *tree) edit() draft {
-	d := draft{tree: *t, own: make([]bool, len(t.pages))}
-	d.pages = slices.Clone(t.pages)
-	return d
-}
-
-// set sets the entry of h, or removes it where it is empty. It keeps no
-// reference to entry.
-func (d *draft) set(h index.Hash, entry []byte) {
-	i := d.bucketOf(h)
-	p := d.pages[i>>pageBits]
-	if !d.own[i>>pageBits] {
-		next := new(page)
-		if p != nil {
-			*next = *p
-		}
-		p = next
-		d.pages[i>>pageBits], d.own[i>>pageBits] = p, true
-	}
-	slot := &p[i&(pageBuckets-1)]
-	before, size := count(*slot), len(*slot)
-	d.scratch = replaced(d.scratch[:0], *slot, h, entry)
-	if d.reuse && cap(*slot) >= len(d.scratch) {
-		*slot = append((*slot)[:0], d.scratch...)
-	} else {
-		*slot = d.fresh()
-	}
-	mask := filterMask(h)
-	if len(entry) > 0 && d.filter[i].Load()&mask != mask {
-		d.filter[i].Or(mask)
-	}
-	d.bytes += len(*slot) - size
-	d.entries += count(*slot) - before
-	if d.entries > bucketFill<<d.bits && d.bits < maxBits {
-		d.grow()
-	}
-}
-
-// fresh is a copy of what was put together, with room behind it where the
-// bucket is likely to be written to again.
-func (d *draft) fresh() []byte {
-	if len(d.scratch) == 0 {
-		return nil
-	}
-	if d.reuse {
-		return append(slices.Grow([]byte(nil), len(d.scratch)+len(d.scratch)/4), d.scratch...)
-	}
-	return exact(d.scratch)
-}
-
-// grow doubles the number of buckets: each is split in two.
-func (d *draft) grow() {
-	next := newTree(d.bits + 1)
-	for i := range uint64(1) << d.bits {
-		p := d.pages[i>>pageBits]
-		if p == nil {
-			continue
-		}
-		b := p[i&(pageBuckets-1)]
-		n, half := count(b), 0
-		for half < n && next.bucketOf(hashAt(b, half)) == 2*i {
-			half++
-		}
-		next.fill(2*i, part(b, 0, half))
-		next.fill(2*i+1, part(b, half, n))
-	}
-	d.tree = next
-	d.own = make([]bool, len(next.pages))
-	for i, p := range next.pages {
-		d.own[i] = p != nil
-	}
 }
 
 // fill sets a bucket of a tree that nobody else has.
