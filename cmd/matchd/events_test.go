@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchd/matchd/engine/server"
+)
+
+// killable is a daemon in a process of its own.
+type killable struct {
+	*exec.Cmd
+	url string
+}
+
+// serveKillable starts matchd serve as a process, and waits until it answers.
+func serveKillable(t *testing.T, config string) *killable {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "serve", "--config", config)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	cmd.Stderr = os.Stderr
+	must(t, cmd.Start())
+	k := &killable{Cmd: cmd}
+	t.Cleanup(k.kill)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), "lookups: "); ok {
+			k.url = url
+			break
+		}
+	}
+	if k.url == "" {
+		t.Fatal("the daemon did not say where it listens")
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return k
+}
+
+// kill is kill -9.
+func (k *killable) kill() {
+	if k.ProcessState == nil {
+		_ = k.Process.Kill()
+		_ = k.Wait()
+	}
+}
+
+// asked posts a body where there is one, and returns the answer.
+func (k *killable) asked(t *testing.T, key, target, body string) string {
+	t.Helper()
+	method := http.MethodGet
+	if body != "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequest(method, k.url+target, strings.NewReader(body))
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+key)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	res, err := client.Do(req)
+	must(t, err)
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	must(t, err)
+	return string(answer)
+}
+
+// TestOptOutStays: a customer is matched, opts out, is gone from the next answer,
+// and stays so when the daemon is killed and when the snapshot is built anew from
+// the same files; until an opt-in.
+func TestOptOutStays(t *testing.T) {
+	t.Setenv(asCommand, "1")
+	data, store := builtStore(t)
+	var world struct {
+		Examples []struct{ Name, Tenant, Identifier string }
+	}
+	decode(t, succeed(t, "gen", "--out", filepath.Join(t.TempDir(), "again"), "--customers", "2000", "--seed", "3", "--json"), &world)
+	id, tenant := world.Examples[0].Identifier, world.Examples[0].Tenant
+	dir := t.TempDir()
+	const key = "mk_for_a_test"
+	config := filepath.Join(dir, "matchd.yaml")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, `stores: [{name: pool, path: %s, events: %s}]
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+swap: off
+clients:
+  - name: brand
+    key_sha256: %s
+    scopes: [match, privacy]
+    grants: [{tenant: %s, segments: ["*"], namespaces: ["*"]}]
+`, store, filepath.Join(dir, "events"), server.HashKey(key), tenant), 0o600))
+	lookup := "/v1/match?id=" + id
+	is := func(d *killable, when, want string) {
+		t.Helper()
+		if got := d.asked(t, key, lookup, ""); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, not %s", when, got, want)
+		}
+	}
+	change := func(d *killable, name, kind string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"id":%q,"type":%q,"tenant":%q,"identifier":%q}`, name, kind, tenant, id)
+		if got := d.asked(t, key, "/v1/events", body); !strings.Contains(got, `"accepted":1`) {
+			t.Fatalf("%s: %s", kind, got)
+		}
+	}
+	d := serveKillable(t, config)
+	is(d, "at first", `"matched"`)
+	change(d, "1", "opt_out")
+	is(d, "after the opt-out", `"opted_out"`)
+	d.kill()
+	d = serveKillable(t, config)
+	is(d, "after kill -9", `"opted_out"`)
+	d.kill()
+	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-02")
+	d = serveKillable(t, config)
+	is(d, "after a build of the same files", `"opted_out"`)
+	change(d, "2", "opt_in")
+	is(d, "after the opt-in", `"matched"`)
+}
