@@ -20,7 +20,7 @@ bench-build: build ## builds beside sort and as they grow to 100 million ids, an
 	bin/matchd bench build --out bench/results/build.md
 
 bench-enrich: build ## enriching bid requests, judged by the bars, a million ids, a few minutes
-	bin/matchd bench enrich --out bench/results/enrich.md --bench-out bench/results/enrich.txt
+	bin/matchd bench enrich --memory copy --out bench/results/enrich.md --bench-out bench/results/enrich.txt
 
 bench-enrich-10m: build ## the same with 10 million ids, where a lookup is mostly waiting for memory
 	bin/matchd bench enrich --ids 10000000 --out bench/results/enrich-10m.md
