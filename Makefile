@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test bench bench-full bench-build bench-enrich bench-enrich-10m peers peers-test lint build
+.PHONY: demo test bench bench-full bench-build bench-enrich bench-enrich-10m bench-log peers peers-test lint build
 
 demo: build ## generate, build, serve, print lookups to try, show enriched bid requests; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -24,6 +24,9 @@ bench-enrich: build ## enriching bid requests, judged by the bars, a million ids
 
 bench-enrich-10m: build ## the same with 10 million ids, where a lookup is mostly waiting for memory
 	bin/matchd bench enrich --ids 10000000 --out bench/results/enrich-10m.md
+
+bench-log: build ## the log of live changes beside Pebble, judged by the bars, two minutes; of the disk that has the temporary files
+	bin/matchd bench log --out bench/results/log.md --bench-out bench/results/log.txt
 
 lint:
 	$(GO) vet ./...

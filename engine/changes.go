@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,7 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
-	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Log: e.opts.Log, Replay: c.check, Applied: c.applied})
+	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
 	if err != nil {
 		return err
 	}
@@ -75,8 +76,8 @@ func (e *Engine) OpenChanges(dir string) error {
 func (e *Engine) Changes() *Changes { return e.changes }
 
 // check looks at a record while the log is opened.
-func (c *Changes) check(r *eventlog.Record) error {
-	if r.Kind != eventlog.Whole {
+func (c *Changes) check(r eventlog.Record) error {
+	if !whole(&r) {
 		return nil
 	}
 	b, err := event.Decode(r.Body)
@@ -88,6 +89,9 @@ func (c *Changes) check(r *eventlog.Record) error {
 	}
 	return nil
 }
+
+// whole reports whether a record has a change in it.
+func whole(r *eventlog.Record) bool { return r.Kind == eventlog.Event && !r.Redacted }
 
 // adopt makes the overlay of all changes under the names of a generation. It
 // returns with c.mu held, until the overlay and the generation are what the
@@ -107,8 +111,8 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 		return c.overlay, nil
 	}
 	b := overlay.NewBuilder(0)
-	err := c.log.Scan(0, func(r *eventlog.Record) error {
-		change, ok, err := c.change(r, names)
+	err := c.log.Scan(0, func(r eventlog.Record) error {
+		change, ok, err := c.change(&r, names)
 		if ok {
 			b.Add(&change)
 		}
@@ -125,7 +129,7 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 // change reads a record. ok is false where there is nothing to apply: the entry
 // was redacted, or the store has no such namespace any more.
 func (c *Changes) change(r *eventlog.Record, names *event.Names) (change overlay.Change, ok bool, err error) {
-	if r.Kind != eventlog.Whole {
+	if !whole(r) {
 		return change, false, nil
 	}
 	b, err := event.Decode(r.Body)
@@ -162,9 +166,9 @@ func (c *Changes) applied(records []eventlog.Record) {
 
 // Outcome is what became of one change.
 type Outcome struct {
-	eventlog.Result
-	// Err says why the change was refused: nothing of it is applied.
-	Err error
+	// Receipt says where the change is; its Err, if not nil, why it was refused:
+	// nothing of it is applied.
+	eventlog.Receipt
 }
 
 // Take takes changes of a client. It returns once those that are right are on
@@ -192,12 +196,12 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 		erases = erases || list[i].Type == event.Erase
 		entries, of = append(entries, entry), append(of, i)
 	}
-	results, err := c.log.Append(entries)
+	receipts, err := c.log.Append(context.Background(), entries) // which ends whatever the disk does
 	if err != nil {
 		return nil, err
 	}
-	for k, r := range results {
-		out[of[k]] = Outcome{r, r.Err}
+	for k, r := range receipts {
+		out[of[k]] = Outcome{r}
 	}
 	if erases {
 		select {
@@ -228,7 +232,7 @@ func (c *Changes) entry(names *event.Names, client string, e *event.Event) (even
 	}
 	digest := sha256.Sum256(said)
 	token := sha256.Sum256(append([]byte(client+"\x00"), e.ID...))
-	return eventlog.Entry{Token: eventlog.Token(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil)}, nil
+	return eventlog.Entry{Token: [16]byte(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil)}, nil
 }
 
 // contacts are the hashes of the contact identifiers in a customer's own
@@ -284,8 +288,8 @@ func (c *Changes) redactErased() {
 		o, names := c.overlay, c.names
 		c.mu.Unlock()
 		var seqs []uint64
-		err := c.log.Scan(0, func(r *eventlog.Record) error {
-			if r.Kind != eventlog.Whole {
+		err := c.log.Scan(0, func(r eventlog.Record) error {
+			if !whole(&r) {
 				return nil
 			}
 			b, err := event.Decode(r.Body)
@@ -298,7 +302,7 @@ func (c *Changes) redactErased() {
 			return nil
 		})
 		if err == nil {
-			err = c.log.Redact(seqs)
+			err = c.log.Redact(context.Background(), seqs)
 		}
 		if err != nil && !errors.Is(err, eventlog.ErrClosed) {
 			c.engine.opts.Log.Error("changes of erased customers are still in the log", "error", err)

@@ -43,17 +43,18 @@ var importRules = map[string][]string{
 // mayUseFasthttp are the packages that may import fasthttp.
 var mayUseFasthttp = []string{"engine/server", "bench"}
 
+// mayUsePebble are the packages that may import Pebble: the log of live changes,
+// what measures it, and the module of the embedded stores.
+var mayUsePebble = []string{"engine/eventlog", "bench/logbench", peers}
+
+const pebble = "github.com/cockroachdb/pebble"
+
 // peers is a module of its own, so that what only it uses is linked into
-// nothing else: no other package may import these, nor it; but for Pebble, which
-// is also what the event log lies in.
-const (
-	peers    = "bench/peers"
-	eventlog = "engine/eventlog"
-	pebble   = "github.com/cockroachdb/pebble"
-)
+// nothing else: no other package may import these, nor it.
+const peers = "bench/peers"
 
 var ofPeers = []string{
-	pebble, "github.com/dgraph-io/badger", "go.etcd.io/bbolt", module + peers,
+	"github.com/dgraph-io/badger", "go.etcd.io/bbolt", module + peers,
 }
 
 // within reports whether a package is prefix, or lies below it.
@@ -137,10 +138,13 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports fasthttp, which only %q may", file, mayUseFasthttp)
 			}
 		}
-		if i := slices.IndexFunc(ofPeers, func(p string) bool { return within(imported, p) }); i >= 0 {
-			if pkg == eventlog && ofPeers[i] == pebble {
-				return
+		if within(imported, pebble) {
+			stores[pebble] = stores[pebble] || pkg == peers
+			if !slices.Contains(mayUsePebble, pkg) {
+				t.Errorf("%s imports %s, which only %q may", file, imported, mayUsePebble)
 			}
+		}
+		if i := slices.IndexFunc(ofPeers, func(p string) bool { return within(imported, p) }); i >= 0 {
 			stores[ofPeers[i]] = true
 			if pkg != peers {
 				t.Errorf("%s imports %s, which only %s may", file, imported, peers)
@@ -163,7 +167,7 @@ func TestImports(t *testing.T) {
 			t.Errorf("no file of package %s was found", pkg)
 		}
 	}
-	if want := len(ofPeers) - 1; len(stores) != want { // all but itself
+	if want := len(ofPeers); len(stores) != want || !stores[pebble] { // without itself, with Pebble
 		t.Errorf("%s imports %d stores, not %d: the list of them is wrong", peers, len(stores), want)
 	}
 	if inside < 50 || fasthttp == 0 {
@@ -194,6 +198,8 @@ func TestImportRules(t *testing.T) {
 		{"engine/event", "engine/overlay", false},
 		{"engine/overlay", "engine", false},
 		{"engine/overlay", "engine/event", true},
+		{"engine/eventlog", "index", false},
+		{"engine/eventlog", "engine", false},
 		{"engine/privacy", "engine", false},
 		{"engine/openrtb", "engine", false},
 		{"engine/server", "engine", true},

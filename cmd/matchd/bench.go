@@ -13,7 +13,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure matchd beside what one would use instead",
 	}
-	cmd.AddCommand(newBenchLookupCommand(), newBenchBuildCommand(), newBenchWireCommand(), newBenchAllCommand(), newBenchCacheCommand(), newBenchEnrichCommand(), newBenchBareCommand())
+	cmd.AddCommand(newBenchLookupCommand(), newBenchBuildCommand(), newBenchWireCommand(), newBenchAllCommand(), newBenchCacheCommand(), newBenchEnrichCommand(), newBenchLogCommand(), newBenchBareCommand())
 	return cmd
 }
 

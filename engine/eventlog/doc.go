@@ -1,23 +1,48 @@
-// Package eventlog is a durable log of live changes: what [Log.Append] has
-// acknowledged is there after kill -9 and after a power cut, in its order, and
-// nobody can take one out or change one unseen.
+// Package eventlog keeps live changes: bodies that it knows nothing of, numbered
+// from 1, chained by hashes, on disk before they are acknowledged. FORMAT.md
+// has it byte by byte.
 //
-// Entries are bytes to it; what they mean is the caller's business. They lie in
-// Pebble (format newest, checksums over everything), and each record carries a
-// hash over the one before it (FORMAT.md). [Open] checks the whole chain. Beside
-// the store lies a small file, HEAD, that says how far the log went: Pebble
-// takes damage of its last records for a write that never ended, and forgets
-// them.
+// # What is promised
 //
-// # Failing
+// What [Log.Append] took is on disk, whole, and was handed to Options.Applied,
+// in order, when it returns. It is there after the process is killed and after a
+// power cut, or [Open] says that it is not: a record that was acknowledged is
+// never skipped in silence, and no number is ever used for another record.
 //
-// A write or an fsync that fails ends writing until the log is opened anew: what
-// a disk says after it has failed once is worth nothing. [Log.Append] then
-// returns [ErrFailed], and so does [Log.Scan]. The process goes on.
+// [Open] reads and checks the whole log before it changes anything:
 //
-// # Who may do what
+//   - A log whose last commit is gone lost its end: HEAD, a small file beside the
+//     store, tells. It is opened; [Log.Torn] and the logger say what is lost,
+//     and a record of kind [Gap] says it for good.
+//   - Any other damage refuses it, with the place: a record that is changed,
+//     missing or out of order, more missing at the end than a commit, a file that
+//     is missing or cannot be read, a HEAD of another log.
 //
-// All methods may be called by many goroutines at once. One goroutine of the log
-// writes: what is appended at once goes to disk together. One process may have a
-// log open.
+// HEAD is written after each commit and not synced, so after a power cut it may
+// lag. A last commit that is damaged on disk at the same time is then lost unseen;
+// one that is damaged where HEAD did not lag is not. Damage of the last commit of
+// a log that was closed, or whose write-ahead log was written on since, cannot
+// come from a crash, and is refused too.
+//
+// # When the disk fails
+//
+// The first error of a write, an fsync or any other change ends writing until
+// the log is opened again: appends return [ErrFailed] with the cause, those
+// under way too, and what became of these is known only then. Nothing is tried
+// again on the files. Scans go on. The process is never ended.
+//
+// # Forgetting
+//
+// [Log.Redact] drops what a record holds and keeps its place in the chain, which
+// covers a salted hash of it; [Log.Trim] drops old records. Either is durable
+// when it returns, and [Log.Purge] says when the bytes are in no file any more.
+//
+// # Concurrency
+//
+// A folder is open once at a time. All methods of [Log] may be called by any
+// number of goroutines. One goroutine writes: appends that wait go into one
+// commit and get their answers together, in the order of the commits, from
+// another goroutine. Options.Applied and the keep function of [Log.Trim] hold
+// these up, and must not call Append, Redact, Trim, Purge or Close. [Log.Scan] sees the log as it was when
+// it was called, and holds up nothing but Close and the end of [Log.Purge].
 package eventlog

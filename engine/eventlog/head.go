@@ -1,113 +1,118 @@
 package eventlog
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/zeebo/xxh3"
 )
 
-// head says how far a log goes. It is written after the records that it speaks
-// of are on disk, and by turns in two slots, so that one is whole at any time;
-// after a power cut it may be behind, and is never ahead.
-type head struct {
-	log   ID
-	first uint64 // of the records that went to disk last, together
-	seq   uint64 // the last of them
-	hash  Hash
-}
+// headName is the file beside the store that says how far the log had come.
+const headName = "HEAD"
 
+// A HEAD has two slots, each in a block of its own of what disks write at once.
+// Commits use them in turns, so that one of them is whole at all times.
 const (
-	headName  = "HEAD"
-	headMagic = "MDEVTHD1"
-	slotSize  = 512 // a sector is written as a whole, or not
-	slotUsed  = len(headMagic) + 16 + 8 + 8 + 32
+	headMagic = "MLOGHEAD"
+	slotGap   = 4096
+	slotSize  = 8 + 4 + 16 + stateSize + 4
+	headSize  = slotGap + slotSize
 )
 
-func (h *head) append(dst []byte) []byte {
-	dst = append(append(dst, headMagic...), h.log[:]...)
-	dst = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, h.first), h.seq)
-	dst = append(dst, h.hash[:]...)
-	return binary.LittleEndian.AppendUint64(dst, xxh3.Hash(dst))
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encodeSlot is a slot of HEAD.
+func encodeSlot(a about, s state) []byte {
+	b := append(make([]byte, 0, slotSize), headMagic...)
+	b = s.encode(append(b, a.encode()...))
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func (h *head) decode(b []byte) bool {
-	if len(b) < slotUsed+8 || !bytes.HasPrefix(b, []byte(headMagic)) || binary.LittleEndian.Uint64(b[slotUsed:]) != xxh3.Hash(b[:slotUsed]) {
-		return false
+func decodeSlot(b []byte) (a about, s state, ok bool) {
+	if len(b) != slotSize || string(b[:8]) != headMagic || binary.BigEndian.Uint32(b[slotSize-4:]) != crc32.Checksum(b[:slotSize-4], castagnoli) {
+		return a, s, false
 	}
-	b = b[len(headMagic):]
-	h.log, h.hash = ID(b), Hash(b[32:])
-	h.first, h.seq = binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
-	return true
+	a, err := decodeAbout(b[8:28])
+	if err != nil {
+		return a, s, false
+	}
+	s, err = decodeState(b[28 : 28+stateSize])
+	return a, s, err == nil
 }
 
-// headFile is HEAD, open for writing.
-type headFile struct {
-	f    vfs.File
-	slot int // to be written next
-	buf  []byte
+// readHead returns the newest slot.
+func readHead(fs vfs.FS, path string) (a about, s state, err error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return a, s, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b := make([]byte, headSize)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return a, s, err
+	}
+	b = b[:n]
+	found := false
+	for at := 0; at+slotSize <= len(b); at += slotGap {
+		if sa, ss, ok := decodeSlot(b[at : at+slotSize]); ok && (!found || ss.commit > s.commit) {
+			a, s, found = sa, ss, true
+		}
+	}
+	if !found {
+		return a, s, fmt.Errorf("%w: neither slot of %s is sound", ErrCorrupt, headName)
+	}
+	return a, s, nil
 }
 
-// createHead makes HEAD anew: it is there whole, or not at all.
-func createHead(fs vfs.FS, dir string, h head) (*headFile, error) {
-	path := fs.PathJoin(dir, headName)
-	f, err := fs.Create(path+".new", vfs.WriteCategoryUnspecified)
+// head is an open HEAD.
+type head struct {
+	about about
+	file  vfs.File
+}
+
+// newHead replaces HEAD by one of that state, durably.
+func newHead(fs vfs.FS, dir string, a about, s state) (_ *head, err error) {
+	name, temporary := fs.PathJoin(dir, headName), fs.PathJoin(dir, headName+".new")
+	if err := fs.RemoveAll(temporary); err != nil {
+		return nil, err
+	}
+	f, err := fs.OpenReadWrite(temporary, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
-	slots := make([]byte, 2*slotSize)
-	copy(slots, h.append(nil))
-	_, err = f.Write(slots)
-	if err = errors.Join(err, f.Sync()); err == nil {
-		err = fs.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncFolder(fs, dir)
-	}
-	if err != nil {
+	h := &head{a, f}
+	if err := errors.Join(h.put(0, s), h.put(1, s), f.Sync(), fs.Rename(temporary, name), syncDir(fs, dir)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &headFile{f: f, slot: 1}, nil
+	return h, nil
 }
 
-var errHead = errors.New("neither of its two slots can be read")
+// write says how far the log has come. It is not durable: the file may lag
+// after a power cut. What it says is durable before it is written, so it never
+// leads.
+func (h *head) write(s state) error { return h.put(s.commit%2, s) }
 
-// openHead reads HEAD, and opens it for writing.
-func openHead(fs vfs.FS, path string) (head, *headFile, error) {
-	f, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+func (h *head) put(slot uint64, s state) error {
+	b := encodeSlot(h.about, s)
+	n, err := h.file.WriteAt(b, int64(slot*slotGap))
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// close makes what was written last durable.
+func (h *head) close() error { return errors.Join(h.file.Sync(), h.file.Close()) }
+
+// syncDir makes names in a folder durable.
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
 	if err != nil {
-		return head{}, nil, err
+		return err
 	}
-	slots := make([]byte, 2*slotSize)
-	n, err := f.ReadAt(slots, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return head{}, nil, errors.Join(err, f.Close())
-	}
-	var h [2]head
-	a, b := h[0].decode(slots[:min(n, slotSize)]), n > slotSize && h[1].decode(slots[slotSize:n])
-	w := &headFile{f: f}
-	switch {
-	case a && (!b || h[0].seq >= h[1].seq):
-		w.slot = 1
-		return h[0], w, nil
-	case b:
-		return h[1], w, nil
-	}
-	return head{}, nil, errors.Join(errHead, f.Close())
+	return errors.Join(d.Sync(), d.Close())
 }
-
-// write writes HEAD without waiting for the disk.
-func (w *headFile) write(h head) error {
-	w.buf = h.append(w.buf[:0])
-	if _, err := w.f.WriteAt(w.buf, int64(w.slot*slotSize)); err != nil {
-		return fmt.Errorf("write %s: %w", headName, err)
-	}
-	w.slot = 1 - w.slot
-	return nil
-}
-
-func (w *headFile) close() error { return errors.Join(w.f.Sync(), w.f.Close()) }

@@ -5,154 +5,172 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 )
-
-// Version is that of the format; FORMAT.md has it byte by byte.
-const Version = 1
 
 // Hash is a SHA-256.
 type Hash [sha256.Size]byte
 
+// String is the hash in lower-case hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// MarshalText implements [encoding.TextMarshaler].
-func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
-
-// ID names a log.
+// ID names a log: 128 random bits, drawn when it is made.
 type ID [16]byte
 
+// String is the id in lower-case hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// MarshalText implements [encoding.TextMarshaler].
-func (id ID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
-
-// Token tells entries apart: of two with one token the second is not written.
-type Token [16]byte
-
-// Kind says what a record is.
+// Kind says who wrote a record.
 type Kind uint8
 
-// The kinds.
+// Kinds of records. Those other than Event are the log's own.
 const (
-	// Whole records have their entry.
-	Whole Kind = iota + 1
-	// Redacted ones have lost it, and keep what the chain takes.
-	Redacted
-	// Lost says that the records from its body's first number to its second
-	// were lost with a torn tail.
-	Lost
+	// Event is what was appended.
+	Event Kind = iota + 1
+	// Gap says that records were lost at the end of the log, see [Torn].
+	Gap
+	// Trim says up to where the log was trimmed, and what was kept.
+	Trim
 )
 
-// A Record is one entry in the log.
+// Record is an entry as the log holds it.
 type Record struct {
-	// Seq counts from 1.
+	// Seq counts from 1. Numbers are missing where the log was trimmed, and
+	// those that a [Gap] names.
 	Seq uint64
-	// Time is when it was written, in Unix nanoseconds; it never goes back.
-	Time int64
+	// Time is when the log took it, UTC, by the clock of the process: it may
+	// step back from one record to the next.
+	Time time.Time
 	Kind Kind
-	// Hash is over the record and the hash of the one before.
-	Hash Hash
-	// Body is the entry's; empty where it was redacted. It must not be kept or
-	// changed where a callback gets it.
-	Body []byte
-
-	salt       [saltSize]byte
-	commitment Hash
+	// Token is that of the entry, zero of none.
+	Token [16]byte
+	// Body is nil once it is redacted. Who was handed a record keeps no slice
+	// of it.
+	Body     []byte
+	Redacted bool
+	// Commitment is the SHA-256 of a salt and the body. It stays when those are
+	// redacted.
+	Commitment Hash
+	// Prev is the hash of the record before, and Hash of this one, see Chain.
+	Prev, Hash Hash
 }
 
-// When is the record's time.
-func (r *Record) When() time.Time { return time.Unix(0, r.Time).UTC() }
+// Chain is the hash that the record has after one of the hash prev: the SHA-256
+// of prev, sequence, time, kind, token and commitment, see FORMAT.md.
+func (r *Record) Chain(prev Hash) Hash {
+	var b [chainSize]byte
+	n := copy(b[:], prev[:])
+	binary.BigEndian.PutUint64(b[n:], r.Seq)
+	binary.BigEndian.PutUint64(b[n+8:], uint64(r.Time.UnixNano()))
+	b[n+16] = byte(r.Kind)
+	n += 17
+	n += copy(b[n:], r.Token[:])
+	copy(b[n:], r.Commitment[:])
+	return sha256.Sum256(b[:])
+}
 
+// Sizes in bytes, see FORMAT.md.
 const (
-	saltSize = 16
-	// recordHead is version, kind, time and hash.
-	recordHead = 1 + 1 + 8 + sha256.Size
+	chainSize  = 32 + 8 + 8 + 1 + 16 + 32
+	fixedSize  = 1 + 8 + 16 + 32 // flags, time, token, hash
+	digestSize = 16
+	saltSize   = 16
 )
 
-var errRecord = errors.New("it is no record of version 1")
+// Flags beside the kind in the first byte of a record.
+const (
+	kindMask     = 0x0f
+	flagRedacted = 0x10
+	flagKept     = 0x20
+)
 
-// append appends the record's value to dst.
-func (r *Record) append(dst []byte) []byte {
-	dst = append(dst, Version, byte(r.Kind))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Time))
-	dst = append(dst, r.Hash[:]...)
-	if r.Kind == Redacted {
-		return append(dst, r.commitment[:]...)
-	}
-	return append(append(dst, r.salt[:]...), r.Body...)
+// stored is a record with what only the log needs of it.
+type stored struct {
+	Record
+	// kept is of a record that a trimming kept: it brings its Prev.
+	kept   bool
+	digest [digestSize]byte
+	// secret is salt and body, nil where they are redacted.
+	secret []byte
 }
 
-// decode reads a value; Body lies in it.
-func (r *Record) decode(seq uint64, value []byte) error {
-	if len(value) < recordHead+saltSize || value[0] != Version {
-		return errRecord
+// encode appends the value that the store has for the record.
+func (s *stored) encode(b []byte) []byte {
+	flags := byte(s.Kind)
+	if s.Redacted {
+		flags |= flagRedacted
 	}
-	r.Seq, r.Kind = seq, Kind(value[1])
-	r.Time = int64(binary.LittleEndian.Uint64(value[2:]))
-	r.Hash = Hash(value[10:])
-	rest := value[recordHead:]
-	r.Body, r.commitment, r.salt = nil, Hash{}, [saltSize]byte{}
-	switch r.Kind {
-	case Redacted:
-		if len(rest) != sha256.Size {
-			return errRecord
+	if s.kept {
+		flags |= flagKept
+	}
+	b = append(b, flags)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Time.UnixNano()))
+	b = append(b, s.Token[:]...)
+	b = append(b, s.Hash[:]...)
+	if s.kept {
+		b = append(b, s.Prev[:]...)
+	}
+	if s.Redacted {
+		return append(b, s.Commitment[:]...)
+	}
+	return append(append(b, s.digest[:]...), s.secret...)
+}
+
+var errShape = errors.New("it is not a record")
+
+// decode reads a value. Of a record that is not kept, Prev is left to who
+// knows the record before; Commitment is filled in by check. Slices are of v.
+func decode(seq uint64, v []byte) (s stored, err error) {
+	if len(v) < fixedSize {
+		return s, errShape
+	}
+	flags := v[0]
+	s.Seq, s.Kind = seq, Kind(flags&kindMask)
+	s.Redacted, s.kept = flags&flagRedacted != 0, flags&flagKept != 0
+	if flags&^(kindMask|flagRedacted|flagKept) != 0 || s.Kind < Event || s.Kind > Trim || s.Redacted && s.Kind != Event {
+		return s, errShape
+	}
+	s.Time = time.Unix(0, int64(binary.BigEndian.Uint64(v[1:]))).UTC()
+	copy(s.Token[:], v[9:])
+	copy(s.Hash[:], v[25:])
+	v = v[fixedSize:]
+	if s.kept {
+		if len(v) < len(s.Prev) {
+			return s, errShape
 		}
-		r.commitment = Hash(rest)
-	case Whole, Lost:
-		r.salt, r.Body = [saltSize]byte(rest), rest[saltSize:]
-		if r.Kind == Lost && len(r.Body) != 16 {
-			return errRecord
-		}
+		v = v[copy(s.Prev[:], v):]
+	}
+	switch {
+	case s.Redacted && len(v) == len(s.Commitment):
+		copy(s.Commitment[:], v)
+	case !s.Redacted && len(v) >= saltSize+digestSize:
+		s.secret = v[copy(s.digest[:], v):]
+		s.Body = s.secret[saltSize:]
 	default:
-		return errRecord
+		return s, errShape
+	}
+	return s, nil
+}
+
+// seal computes the commitment of a record that has its secret.
+func (s *stored) seal() {
+	if !s.Redacted {
+		s.Commitment = sha256.Sum256(s.secret)
+	}
+}
+
+// check computes the commitment and checks the hash, given Prev.
+func (s *stored) check() error {
+	s.seal()
+	if s.Chain(s.Prev) != s.Hash {
+		return fmt.Errorf("%w: record %d: what it holds is not what its hash says", ErrCorrupt, s.Seq)
 	}
 	return nil
 }
 
-// commit computes what the chain takes of an entry: with the salt gone, nobody
-// can find out by guessing what it was.
-func (r *Record) commit(buf []byte) []byte {
-	if r.Kind != Redacted {
-		buf = append(append(append(buf[:0], entryKind(r.Kind)), r.salt[:]...), r.Body...)
-		r.commitment = sha256.Sum256(buf)
-	}
-	return buf
+// redact drops digest, salt and body.
+func (s *stored) redact() {
+	s.seal()
+	s.Redacted, s.secret, s.Body, s.digest = true, nil, nil, [digestSize]byte{}
 }
-
-// entryKind is the kind that a record was written with.
-func entryKind(k Kind) byte {
-	if k == Lost {
-		return byte(Lost)
-	}
-	return byte(Whole)
-}
-
-// chained is the hash of a record, given that of the one before.
-func (r *Record) chained(before Hash) Hash {
-	var b [2*sha256.Size + 16]byte
-	copy(b[:], before[:])
-	binary.LittleEndian.PutUint64(b[sha256.Size:], r.Seq)
-	binary.LittleEndian.PutUint64(b[sha256.Size+8:], uint64(r.Time))
-	copy(b[sha256.Size+16:], r.commitment[:])
-	return sha256.Sum256(b[:])
-}
-
-// first is the hash before the first record of a log.
-func (id ID) first() Hash { return sha256.Sum256(append([]byte("matchd event log 1\x00"), id[:]...)) }
-
-// lost are the numbers that a record of kind Lost names.
-func (r *Record) lost() (from, to uint64) {
-	return binary.LittleEndian.Uint64(r.Body), binary.LittleEndian.Uint64(r.Body[8:])
-}
-
-// Keys of the store.
-const (
-	entryKey = 'e' // and the sequence number, big-endian: a record
-	tokenKey = 't' // and a token: the sequence number and the digest of its entry
-	metaKey  = "m" // the log's id
-)
-
-func entryAt(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{entryKey}, seq) }
-
-func tokenAt(t Token) []byte { return append([]byte{tokenKey}, t[:]...) }

@@ -1,167 +1,159 @@
 package eventlog
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// chunk is some records, copied out of the store.
-type chunk struct {
-	values []byte
-	ends   []int // in values, of each record
-	seqs   []uint64
-	err    error // after these
-}
-
-// Bounds of a chunk.
+// Records are checked in blocks of about so many bytes and records.
 const (
-	chunkRecords = 512
-	chunkBytes   = 256 << 10
+	checkBytes   = 256 << 10
+	checkRecords = 512
 )
 
-// verify reads the whole log, checks its chain and that it agrees with HEAD as
-// it was written, and hands its records to Replay. It returns the receipt of the
-// last one. One goroutine reads while this one checks.
-func (l *Log) verify(written *head, fresh bool) (last Receipt, err error) {
-	if !fresh && written.log != l.id {
-		return last, corrupt("%s is that of another log", headName)
-	}
-	chunks, free, stop := make(chan *chunk, 2), make(chan *chunk, 4), make(chan struct{})
-	for range cap(free) {
-		free <- new(chunk)
-	}
-	go l.read(chunks, free, stop)
-	defer func() {
-		close(stop)
-		for range chunks { // until the reader has closed its iterator
-		}
-	}()
-	v := verifier{log: l, written: written, hash: l.id.first()}
-	if written.seq == 0 && !fresh && written.hash != v.hash {
-		return last, corrupt("%s: its hash is not that of an empty log", headName)
-	}
-	for c := range chunks {
-		if err := v.chunk(c); err != nil {
-			return last, err
-		}
-		free <- c
-	}
-	if v.last.Seq > 0 && written.seq <= v.last.Seq && written.seq > 0 && !v.met {
-		return last, corrupt("%s names record %d, which is not there", headName, written.seq)
-	}
-	return v.last, nil
+// block is some records in a row, and a buffer that holds what they hold.
+type block struct {
+	buf  []byte
+	list []stored
+	err  error         // of the record after the last in list
+	done chan struct{} // one value once they are checked
 }
 
-// read sends the records in chunks, and closes the channel.
-func (l *Log) read(chunks chan<- *chunk, free <-chan *chunk, stop <-chan struct{}) {
-	defer close(chunks)
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{entryKey}, UpperBound: []byte{entryKey + 1}})
+func newBlock() *block {
+	return &block{
+		buf: make([]byte, 0, checkBytes), list: make([]stored, 0, checkRecords), done: make(chan struct{}, 1),
+	}
+}
+
+// add copies a record into the block.
+func (b *block) add(seq uint64, v []byte, w *walk) error {
+	if len(b.buf)+len(v) > cap(b.buf) {
+		// One that is large. What is there keeps its old buffer.
+		b.buf = make([]byte, 0, max(len(v), checkBytes))
+	}
+	from := len(b.buf)
+	b.buf = append(b.buf, v...)
+	s, err := decode(seq, b.buf[from:])
 	if err != nil {
-		chunks <- &chunk{err: err}
-		return
+		return fmt.Errorf("%w: record %d: %v", ErrCorrupt, seq, err)
 	}
-	c := <-free
-	send := func() bool {
-		select {
-		case chunks <- c:
-		case <-stop:
-			return false
-		}
-		select {
-		case c = <-free:
-		case <-stop:
-			return false
-		}
-		c.values, c.ends, c.seqs = c.values[:0], c.ends[:0], c.seqs[:0]
-		return true
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		seq, err := seqOf(it.Key())
-		if err != nil {
-			c.err = err
+	b.list = append(b.list, s)
+	return w.step(&b.list[len(b.list)-1])
+}
+
+// full reports whether the next record should go into another block.
+func (b *block) full() bool { return len(b.list) == checkRecords || len(b.buf) >= checkBytes*7/8 }
+
+// check checks all records up to the first that is damaged.
+func (b *block) check() {
+	for i := range b.list {
+		if err := b.list[i].check(); err != nil {
+			b.list, b.err = b.list[:i], err
 			break
 		}
-		c.values = append(c.values, it.Value()...)
-		c.ends, c.seqs = append(c.ends, len(c.values)), append(c.seqs, seq)
-		if len(c.seqs) == chunkRecords || len(c.values) > chunkBytes {
-			if !send() {
-				_ = it.Close()
-				return
+	}
+	b.done <- struct{}{}
+}
+
+// replay calls f for each record from the first, checked: where it stands by
+// one goroutine that reads, and what it holds by as many as there are cores.
+// Before that it calls many with some in a row. It returns where the walk ended.
+func replay(r reader, w walk, many func([]stored), f func(*stored) error) (walk, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
+	if err != nil {
+		return w, damage(err)
+	}
+	const ahead = 8
+	work, order, free, quit := make(chan *block, ahead), make(chan *block, ahead), make(chan *block, 2*ahead), make(chan struct{})
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			for b := range work {
+				b.check()
+			}
+		}()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		defer close(order)
+		defer close(work)
+		err := readBlocks(it, &w, free, func(b *block) bool {
+			select {
+			case order <- b:
+				work <- b
+				return true
+			case <-quit:
+				return false
+			}
+		})
+		ended <- errors.Join(err, it.Close())
+	}()
+	var first error
+	for b := range order {
+		<-b.done
+		if first != nil {
+			continue
+		}
+		many(b.list)
+		for i := range b.list {
+			if first = f(&b.list[i]); first != nil {
+				break
 			}
 		}
-	}
-	c.err = errors.Join(c.err, it.Error(), it.Close())
-	select {
-	case chunks <- c:
-	case <-stop:
-	}
-}
-
-func seqOf(key []byte) (uint64, error) {
-	if len(key) != 9 {
-		return 0, errors.New("a key is not that of a record")
-	}
-	return binary.BigEndian.Uint64(key[1:]), nil
-}
-
-// verifier follows the chain.
-type verifier struct {
-	log     *Log
-	written *head
-	met     bool // the record that HEAD names, or the gap that it lies in
-	last    Receipt
-	hash    Hash
-	buf     []byte
-}
-
-func (v *verifier) chunk(c *chunk) error {
-	from := 0
-	for i, seq := range c.seqs {
-		var r Record
-		if err := r.decode(seq, c.values[from:c.ends[i]]); err != nil {
-			return corrupt("record %d: %w", seq, err)
+		if first == nil {
+			first = b.err
 		}
-		from = c.ends[i]
-		if err := v.record(&r); err != nil {
-			return err
+		if first != nil {
+			close(quit)
+			continue
+		}
+		select {
+		case free <- b:
+		default:
 		}
 	}
-	if c.err != nil {
-		return corrupt("after record %d: %w", v.last.Seq, c.err)
+	if err := <-ended; first == nil {
+		first = err
 	}
-	return nil
+	return w, first
 }
 
-func (v *verifier) record(r *Record) error {
-	next := v.last.Seq + 1
-	if r.Kind == Lost {
-		from, to := r.lost()
-		if from != next || to != r.Seq-1 || to < from {
-			return corrupt("record %d says that others were lost than are missing", r.Seq)
+// readBlocks reads all records into blocks and hands those on, until hand
+// returns false.
+func readBlocks(it *pebble.Iterator, w *walk, free chan *block, hand func(*block) bool) error {
+	b := newBlock()
+	for ok := it.First(); ok; ok = it.Next() {
+		if b.full() {
+			if !hand(b) {
+				return nil
+			}
+			select {
+			case b = <-free:
+				b.buf, b.list = b.buf[:0], b.list[:0]
+			default:
+				b = newBlock()
+			}
 		}
-		v.met = v.met || v.written.seq >= from && v.written.seq <= to
-	} else if r.Seq != next {
-		return corrupt("record %d follows on record %d", r.Seq, v.last.Seq)
-	}
-	v.buf = r.commit(v.buf)
-	if r.Hash != r.chained(v.hash) {
-		return corrupt("record %d: its hash is another one than that of what it holds", r.Seq)
-	}
-	if r.Time < v.last.Time {
-		return corrupt("record %d is older than the one before", r.Seq)
-	}
-	if r.Seq == v.written.seq {
-		if r.Hash != v.written.hash {
-			return corrupt("record %d is another one than %s has seen", r.Seq, headName)
+		seq, err := recordSeq(it.Key())
+		if err == nil {
+			var v []byte
+			if v, err = it.ValueAndErr(); err == nil {
+				err = b.add(seq, v, w)
+			}
 		}
-		v.met = true
+		if err != nil {
+			b.err = damage(err)
+			// The one that is out of place is not to be handed on.
+			if n := len(b.list); n > 0 && b.list[n-1].Seq == seq {
+				b.list = b.list[:n-1]
+			}
+			hand(b)
+			return nil
+		}
 	}
-	v.hash, v.last = r.Hash, Receipt{v.log.id, r.Seq, r.Time, r.Hash}
-	if err := v.log.opts.Replay(r); err != nil {
-		return fmt.Errorf("record %d: %w", r.Seq, err)
-	}
+	b.err = damage(it.Error())
+	hand(b)
 	return nil
 }

@@ -210,7 +210,7 @@ func (c *change) why() string {
 
 func (t *taken) append(dst []byte) []byte {
 	dst = appendString(append(dst, `{"store":`...), t.store)
-	dst = fmt.Appendf(dst, `,"log":"%s","seq":%d,"time":"%s","hash":"%s"`, t.Log, t.Seq, time.Unix(0, t.Time).UTC().Format(time.RFC3339Nano), t.Hash)
+	dst = fmt.Appendf(dst, `,"log":"%s","seq":%d,"time":"%s","hash":"%s"`, t.Log, t.Seq, t.Time.UTC().Format(time.RFC3339Nano), t.Hash)
 	if t.Known {
 		dst = append(dst, `,"known":true`...)
 	}

@@ -1,0 +1,85 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// tokens finds records by their tokens: an index in memory, of 11 to 22 bytes a
+// token, that is made anew when a log is opened. It is right of where a record
+// was added, and may name others, whose token is to be compared; nothing is
+// ever taken out. It grows by parts, so that it never has to be built anew.
+type tokens struct {
+	parts []tokenPart
+}
+
+// tokenPart is a hash table with linear probing. A slot has 24 bits of a hash
+// above a sequence number of 40, or 0.
+type tokenPart struct {
+	slots []uint64
+	room  int // in tokens
+}
+
+const (
+	seqBits = 40
+	seqMask = 1<<seqBits - 1
+)
+
+// firstTokens are those that the first part holds, if no more are expected.
+const firstTokens = 1 << 16
+
+// grow adds a part for at least n tokens, which fill three quarters of it.
+func (t *tokens) grow(n int) {
+	size := 1 << bits.Len(uint(n+n/3))
+	t.parts = append(t.parts, tokenPart{make([]uint64, size), size / 4 * 3})
+}
+
+// tokenHash is spread well, whatever tokens look like.
+func tokenHash(token *[16]byte) uint64 {
+	return mix(binary.LittleEndian.Uint64(token[:]) ^ mix(binary.LittleEndian.Uint64(token[8:])))
+}
+
+// mix is the finalizer of SplitMix64.
+func mix(v uint64) uint64 {
+	v += 0x9e3779b97f4a7c15
+	v = (v ^ v>>30) * 0xbf58476d1ce4e5b9
+	v = (v ^ v>>27) * 0x94d049bb133111eb
+	return v ^ v>>31
+}
+
+// add adds the token of a record.
+func (t *tokens) add(token *[16]byte, seq uint64) {
+	n := len(t.parts)
+	if n == 0 || t.parts[n-1].room == 0 {
+		more := firstTokens
+		if n > 0 {
+			more = len(t.parts[n-1].slots) * 2
+		}
+		t.grow(more)
+		n++
+	}
+	p := &t.parts[n-1]
+	p.room--
+	h := tokenHash(token)
+	mask := uint64(len(p.slots) - 1)
+	at := h & mask
+	for p.slots[at] != 0 {
+		at = (at + 1) & mask
+	}
+	p.slots[at] = h&^seqMask | seq&seqMask
+}
+
+// find calls f with the number of each record that may have a token, until it
+// returns true.
+func (t *tokens) find(token *[16]byte, f func(seq uint64) bool) {
+	h := tokenHash(token)
+	for i := range t.parts {
+		slots := t.parts[i].slots
+		mask := uint64(len(slots) - 1)
+		for at := h & mask; slots[at] != 0; at = (at + 1) & mask {
+			if slots[at]&^seqMask == h&^seqMask && f(slots[at]&seqMask) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// The index names the record of each token that was added, and of others next
+// to none, however it has grown.
+func TestTokenIndex(t *testing.T) {
+	for _, expected := range []int{0, 1, 300_000} {
+		var x tokens
+		if expected > 0 {
+			x.grow(expected)
+		}
+		token := func(i int) *[16]byte {
+			var k [16]byte
+			binary.BigEndian.PutUint64(k[8:], uint64(i))
+			return &k
+		}
+		const n = 300_000
+		for i := range n {
+			x.add(token(i), uint64(i+1))
+		}
+		wrong := 0
+		for i := range 2 * n {
+			found := false
+			x.find(token(i), func(seq uint64) bool {
+				if found = seq == uint64(i+1); !found {
+					wrong++
+				}
+				return found
+			})
+			if found != (i < n) {
+				t.Fatalf("token %d is found: %t", i, found)
+			}
+		}
+		if wrong > 10 || expected == n && len(x.parts) != 1 || expected == 0 && len(x.parts) < 2 {
+			t.Errorf("%d parts, %d wrong", len(x.parts), wrong)
+		}
+	}
+}
