@@ -93,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzHead reads any HEAD, and takes only what has a sound slot.
+// FuzzSlot reads any slot of HEAD, and takes only what is sound.
 func FuzzSlot(f *testing.F) {
 	f.Add(encodeSlot(about{Version, ID{1}}, state{1, 2, Hash{3}}))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -8,10 +8,11 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Records are checked in blocks of about so many bytes and records.
+// Records are checked in blocks of about so many bytes and records: all that are
+// on their way fit into a core's cache.
 const (
-	checkBytes   = 256 << 10
-	checkRecords = 512
+	checkBytes   = 32 << 10
+	checkRecords = 128
 )
 
 // block is some records in a row, and a buffer that holds what they hold.
