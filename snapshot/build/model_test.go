@@ -237,7 +237,7 @@ func TestSnapshotAgreesWithANaiveModel(t *testing.T) {
 	t.Parallel()
 	worlds := 600
 	if testing.Short() {
-		worlds = 300
+		worlds = 100
 	}
 	total := map[string]int{}
 	for seed := range uint64(worlds) {
@@ -307,7 +307,11 @@ func checkWorld(t testing.TB, what string, w *world, s *snapshot.Snapshot, total
 // also where rows contradict one another: worlds are full of that.
 func TestWorldsDoNotDependOnOrder(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(80) {
+	worlds := uint64(80)
+	if testing.Short() {
+		worlds = 15
+	}
+	for seed := range worlds {
 		w := newWorld(t, seed)
 		a, files := w.build(t, 2*seed, 2)
 		for i := range uint64(2) {
