@@ -73,6 +73,19 @@ func (k *killable) asked(t *testing.T, key, target, body string) string {
 	return string(answer)
 }
 
+// TestLogInTheStore is refused: it would be restored with the store.
+func TestLogInTheStore(t *testing.T) {
+	store := emptyStore(t)
+	for _, in := range []string{store, filepath.Join(store, "events"), store + "/x/../events"} {
+		if code, _, errOut := command(t, "serve", "--store", store, "--events", in, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"); code != 1 || !strings.Contains(errOut, "lies in the store") {
+			t.Errorf("%s: exit code %d, %s", in, code, errOut)
+		}
+	}
+	if within(store, store+"-events") || within(store, "") || within(filepath.Join(store, "a"), store) {
+		t.Error("what is beside is within")
+	}
+}
+
 // TestOptOutStays: a customer is matched, opts out, is gone from the next answer,
 // and stays so when the daemon is killed and when the snapshot is built anew from
 // the same files; until an opt-in.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 			return nil, fmt.Errorf("stores %s and %s have one key, so persons of one could be found in the other: build one of them with another key", other, s.Name)
 		}
 		keys[secret.ID()] = s.Name
+		if within(s.Path, s.Events) {
+			return nil, fmt.Errorf("the log of live changes %s lies in the store %s: whoever restores the store would take opt-outs back; name a folder beside it", s.Events, s.Path)
+		}
 		e, err := openEngine(store, o, s.Events)
 		if err != nil {
 			return nil, err
@@ -70,6 +74,17 @@ func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.
 		o.log.Error("refused snapshot", "store", store.Dir(), "error", err)
 	}
 	return e, nil
+}
+
+// within reports whether a folder is another one, or lies in it.
+func within(dir, path string) bool {
+	if path == "" {
+		return false
+	}
+	a, errA := filepath.Abs(dir)
+	b, errB := filepath.Abs(path)
+	rel, err := filepath.Rel(a, b)
+	return errors.Join(errA, errB, err) == nil && filepath.IsLocal(rel)
 }
 
 // values are the builder's checks of what a file may not hold.

@@ -18,6 +18,7 @@ type collector struct {
 
 	lookups, requests, duration, panics, faults *prometheus.Desc
 	swaps, refusals, reasons, held              *prometheus.Desc
+	logSeq, logFailed                           *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -42,6 +43,8 @@ func newRegistry(s *Server) *prometheus.Registry {
 		age:         desc("snapshot_age_seconds", "Time since the moment that the open snapshot speaks of.", "store"),
 		opened:      desc("snapshot_opened_timestamp_seconds", "When the open snapshot was swapped in.", "store"),
 		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "store", "snapshot"),
+		logSeq:      desc("event_log_seq", "Number of the newest live change on disk.", "store"),
+		logFailed:   desc("event_log_failed", "1 where the log of live changes takes none until a restart.", "store"),
 	})
 	return r
 }
@@ -50,7 +53,7 @@ func newRegistry(s *Server) *prometheus.Registry {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
-		c.bytes, c.identifiers, c.age, c.opened, c.info,
+		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed,
 	} {
 		out <- d
 	}
@@ -73,6 +76,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			counter(c.reasons, stats.Reasons[reason], p.Name, string(reason))
 		}
 		c.collectSnapshot(out, p)
+		c.collectLog(out, p)
 	}
 	counter(c.panics, c.server.metrics.panics.Load())
 	for id := range routeIDs {
@@ -108,6 +112,21 @@ func (c *collector) collectSnapshot(out chan<- prometheus.Metric, p engine.Pool)
 		}
 		gauge(c.held, held, p.Name)
 	}
+}
+
+// collectLog shows the log of live changes, where there is one.
+func (c *collector) collectLog(out chan<- prometheus.Metric, p engine.Pool) {
+	changes := p.Changes()
+	if changes == nil {
+		return
+	}
+	seq, _, _ := changes.Log().Last()
+	failed := 0.0
+	if changes.Err() != nil {
+		failed = 1
+	}
+	out <- prometheus.MustNewConstMetric(c.logSeq, prometheus.GaugeValue, float64(seq), p.Name)
+	out <- prometheus.MustNewConstMetric(c.logFailed, prometheus.GaugeValue, failed, p.Name)
 }
 
 func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {

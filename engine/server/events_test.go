@@ -92,6 +92,9 @@ func TestEvents(t *testing.T) {
 	if k := again.Results[0].Receipts[0]; !k.Known || k.Hash != receipt.Hash || k.Seq != 1 || again.Accepted != 1 {
 		t.Errorf("%+v", again)
 	}
+	if got := do(t, "GET", "http://"+r.AdminAddr()+"/metrics", "", "").body; !strings.Contains(got, `matchd_event_log_seq{store="`) || !strings.Contains(got, "matchd_event_log_failed") {
+		t.Error("the metrics do not tell of the log")
+	}
 	r.post(t, "acme", optBack)
 	r.matches(t, "acme", `"matched"`)
 	r.post(t, "root", forAll)
