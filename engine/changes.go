@@ -123,6 +123,7 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 		return nil, fmt.Errorf("live changes: %w", err)
 	}
 	c.names, c.overlay = names, b.Build()
+	c.redactSoon() // a daemon that was killed may have left something
 	return c.overlay, nil
 }
 
@@ -204,10 +205,7 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 		out[of[k]] = Outcome{r}
 	}
 	if erases {
-		select {
-		case c.redact <- struct{}{}:
-		default: // it is to be done anyway
-		}
+		c.redactSoon()
 	}
 	return out, nil
 }
@@ -275,38 +273,55 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 	return slices.Compact(list), err
 }
 
+func (c *Changes) redactSoon() {
+	select {
+	case c.redact <- struct{}{}:
+	default: // it is to be done anyway
+	}
+}
+
 // redactErased takes out of the log what names customers who are erased, until
 // the log is closed.
 func (c *Changes) redactErased() {
 	for {
 		select {
 		case <-c.redact:
+			c.redactOnce()
 		case <-c.closed:
+			select {
+			case <-c.redact: // what was accepted before
+				c.redactOnce()
+			default:
+			}
 			return
 		}
-		c.mu.Lock()
-		o, names := c.overlay, c.names
-		c.mu.Unlock()
-		var seqs []uint64
-		err := c.log.Scan(0, func(r eventlog.Record) error {
-			if !whole(&r) {
-				return nil
-			}
-			b, err := event.Decode(r.Body)
-			if err != nil {
-				return err
-			}
-			if b.Subject != "" && erased(o, names, &b) {
-				seqs = append(seqs, r.Seq)
-			}
+	}
+}
+
+// redactOnce looks through the whole log.
+func (c *Changes) redactOnce() {
+	c.mu.Lock()
+	o, names := c.overlay, c.names
+	c.mu.Unlock()
+	var seqs []uint64
+	err := c.log.Scan(0, func(r eventlog.Record) error {
+		if !whole(&r) {
 			return nil
-		})
-		if err == nil {
-			err = c.log.Redact(context.Background(), seqs)
 		}
-		if err != nil && !errors.Is(err, eventlog.ErrClosed) {
-			c.engine.opts.Log.Error("changes of erased customers are still in the log", "error", err)
+		b, err := event.Decode(r.Body)
+		if err != nil {
+			return err
 		}
+		if b.Subject != "" && erased(o, names, &b) {
+			seqs = append(seqs, r.Seq)
+		}
+		return nil
+	})
+	if err == nil && len(seqs) > 0 {
+		err = c.log.Redact(context.Background(), seqs)
+	}
+	if err != nil && !errors.Is(err, eventlog.ErrClosed) {
+		c.engine.opts.Log.Error("changes of erased customers are still in the log", "error", err)
 	}
 }
 

@@ -228,3 +228,33 @@ func TestTakeAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestErasedIsRedactedAtLast takes the name out of a log that a daemon which was
+// killed after an erasure had left in it, once the log is opened again.
+func TestErasedIsRedactedAtLast(t *testing.T) {
+	l := newLive(t)
+	l.take(t, `"id":"s","type":"segment_add","customer":"acme:ann","segment":"vip"`)
+	ok(t, l.Close())
+	log, err := eventlog.Open(l.log, eventlog.Options{})
+	ok(t, err)
+	erase := event.Bound{
+		Type: event.Erase, At: storyTime.UnixNano() + 1, Client: "shop", Tenant: "acme", Key: secret.ID(),
+		Hash: snapshot.IdentifierHasher(secret).Sum([]byte("crm.acme:ann")), OfCustomer: true,
+	}
+	_, err = log.Append(t.Context(), []eventlog.Entry{{Body: erase.Append(nil)}})
+	ok(t, err)
+	ok(t, log.Close())
+	l = openLive(t, l.store, l.log)
+	l.answers(t, "unknown")
+	l = l.again(t) // whose end waits for what is to be redacted
+	redacted := 0
+	ok(t, l.Changes().Log().Scan(0, func(r eventlog.Record) error {
+		if r.Redacted {
+			redacted++
+		}
+		return nil
+	}))
+	if redacted != 1 {
+		t.Errorf("%d records are redacted", redacted)
+	}
+}

@@ -187,27 +187,3 @@ func (b *Bound) Denies() bool {
 	}
 	return false
 }
-
-// Beats reports whether b holds where b and another change are of one fact: the
-// later does; of two of one time the one that denies; of two that deny the one
-// that does so for longer, and of two that do not the one that gives less. Two
-// that say the same beat neither the other. It is a strict order, so that the
-// one which holds does not depend on the order of arrival.
-func (b *Bound) Beats(o *Bound) bool {
-	switch {
-	case b.At != o.At:
-		return b.At > o.At
-	case b.Denies() != o.Denies():
-		return b.Denies()
-	case b.Until != o.Until:
-		return (b.end() < o.end()) != b.Denies()
-	case b.Purposes != o.Purposes:
-		return b.Purposes < o.Purposes
-	case b.Method != o.Method:
-		return b.Method > o.Method
-	}
-	return b.Type > o.Type
-}
-
-// end is Until, with no end as the last.
-func (b *Bound) end() uint64 { return uint64(b.Until) - 1 }

@@ -13,7 +13,7 @@
 // Each change is about one fact: a link, a customer's segment or consent, an
 // identifier's or a customer's being used for a tenant. Of two changes of one
 // fact the one with the later [Event.At] holds, whatever the order in which they
-// arrive; of two of one time the one that denies: see [Bound.Beats].
+// arrive; of two of one time the one that denies; package overlay keeps which hold.
 //
 // Nothing here reads a clock or a file. Errors name fields, never values.
 package event
