@@ -67,6 +67,9 @@ type Meta struct {
 	// IndexShards and RecordShards are powers of two.
 	IndexShards  int `json:"index_shards"`
 	RecordShards int `json:"record_shards"`
+	// Applied are the sequence numbers up to which the snapshot contains logs of
+	// live changes, by the log's id.
+	Applied map[string]uint64 `json:"applied_seq,omitempty"`
 }
 
 // Lineage counts what became of the persons of the previous snapshot, so that

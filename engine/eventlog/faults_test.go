@@ -21,11 +21,12 @@ var errShortWrite = errors.New("short write")
 // those, or all from it on.
 type faulty struct {
 	count atomic.Int64
-	at    int64 // from 1; 0 is none
-	last  int64 // the last that fails
+	at    atomic.Int64 // from 1; 0 is none
+	last  int64        // the last that fails
 	err   error
 	kinds func(errorfs.Op) bool
 	hit   atomic.Bool
+	well  atomic.Bool // nothing fails any more
 }
 
 func (f *faulty) String() string { return "faulty" }
@@ -44,7 +45,7 @@ func (f *faulty) MaybeError(op errorfs.Op) error {
 	if !changes(op) || f.kinds != nil && !f.kinds(op) {
 		return nil
 	}
-	if n := f.count.Add(1); f.at > 0 && n >= f.at && n <= f.last {
+	if n, at := f.count.Add(1), f.at.Load(); at > 0 && n >= at && n <= f.last && !f.well.Load() {
 		f.hit.Store(true)
 		return f.err
 	}
@@ -189,7 +190,8 @@ func TestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			failed := 0
 			for at := int64(1); at <= total+5; at += by {
-				f := &faulty{at: at, last: at, err: c.err}
+				f := &faulty{last: at, err: c.err}
+				f.at.Store(at)
 				if c.all {
 					f.last = 1 << 60
 				}
@@ -231,7 +233,7 @@ func faultAt(t *testing.T, f *faulty) (ended bool) {
 			t.Errorf("work: %v", err)
 		}
 		if ended {
-			f.last = 0 // the disk is well again: the log stays as it is
+			f.well.Store(true) // the disk is well again: the log stays as it is
 			if _, err := l.Append(context.Background(), entries(50, 51)); !errors.Is(err, ErrFailed) || !errors.Is(l.Err(), ErrFailed) {
 				t.Errorf("after it failed, an append returns %v, and the log has %v", err, l.Err())
 			}
@@ -265,13 +267,13 @@ func faultAt(t *testing.T, f *faulty) (ended bool) {
 // Many that append while the disk fails get an error each, at once.
 func TestFaultAmongMany(t *testing.T) {
 	for at := int64(1); at < 40; at += 3 {
-		f := &faulty{at: 1 << 60, last: 1 << 60, err: syscall.EIO, kinds: func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSync }}
+		f := &faulty{last: 1 << 60, err: syscall.EIO, kinds: func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSync }}
 		mem := vfs.NewCrashableMem()
 		l, err := Open("log", Options{FS: errorfs.Wrap(mem, f), Now: clock})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.at = f.count.Load() + at
+		f.at.Store(f.count.Load() + at) // the store's own goroutines are at work already
 		var acked sync.Map
 		var group sync.WaitGroup
 		within(t, "appending", func() {
