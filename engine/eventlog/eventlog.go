@@ -43,8 +43,8 @@ type Options struct {
 	// ends Open.
 	Replay func(Record) error
 	// Applied, if not nil, is called with what was appended, once that is on
-	// disk and before it is acknowledged; in order, one call at a time. The
-	// bodies may be kept, and not changed.
+	// disk and scans have it, and before it is acknowledged; in order, one call
+	// at a time. The bodies may be kept, and not changed.
 	Applied func([]Record)
 	// PurgeAfter is how long after a redaction its bodies may be in files
 	// still, see [Log.Purge]. 0 is ten minutes.
