@@ -1,10 +1,10 @@
 package snapshot
 
 import (
-	"encoding/binary"
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
