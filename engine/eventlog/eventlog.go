@@ -38,9 +38,9 @@ type Options struct {
 	Now func() time.Time
 	// Logger is told of what a human has to know, nobody if nil.
 	Logger *slog.Logger
-	// Replay, if not nil, is called by Open for each record, in order, all of
-	// them checked. A record's body is valid until Replay returns. Its error
-	// ends Open.
+	// Replay, if not nil, is called by Open for each record, one at a time and in
+	// order, all of them checked. A record's body is valid until Replay returns.
+	// Its error ends Open.
 	Replay func(Record) error
 	// Applied, if not nil, is called with what was appended, once that is on
 	// disk and scans have it, and before it is acknowledged; in order, one call
