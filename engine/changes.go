@@ -52,7 +52,13 @@ func (e *Engine) OpenChanges(dir string) error {
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	if err == nil {
+		err = bind(e.opts.Store, c.log.ID())
+	}
 	if err != nil {
+		if c.log != nil {
+			err = errors.Join(err, c.log.Close())
+		}
 		return err
 	}
 	e.reload.Lock()
@@ -98,20 +104,31 @@ func whole(r *eventlog.Record) bool { return r.Kind == eventlog.Event && !r.Reda
 // engine answers from; not so after an error.
 func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 	c.mu.Lock()
-	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key}
+	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key, Normalised: g.Normalised}
 	if values := c.engine.opts.Values; values != nil {
 		names.CheckKey, names.CheckText = values(g.Namespaces)
 	}
 	for _, t := range g.Tenants {
 		names.Tenants = append(names.Tenants, t.Name)
 	}
+	last, _, _ := c.log.Last()
+	applied, err := contained(&g.Manifest, c.log.ID(), last)
+	if err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
 	if c.overlay != nil && c.log.Err() != nil {
 		// The log cannot be read any more, and what was in it is known.
-		c.names = names
-		return c.overlay, nil
+		o, err := c.overlay.Rebase(applied, 0)
+		if err != nil {
+			c.mu.Unlock()
+			return nil, err
+		}
+		c.names, c.overlay = names, o
+		return o, nil
 	}
-	b := overlay.NewBuilder(0)
-	err := c.log.Scan(0, func(r eventlog.Record) error {
+	b := overlay.NewBuilder(applied)
+	err = c.log.Scan(0, func(r eventlog.Record) error {
 		change, ok, err := c.change(&r, names)
 		if ok {
 			b.Add(&change)
