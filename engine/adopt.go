@@ -84,13 +84,21 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 	c.mu.Lock()
 	have := c.overlay
 	c.mu.Unlock()
+	newest, _, _ := c.log.Last()
+	applied, err := contained(&g.Manifest, c.log.ID(), newest)
+	if err != nil {
+		return changed{}, err
+	}
 	var next changed
 	last := uint64(0)
 	if have != nil && c.log.Err() != nil {
 		// The log cannot be read any more, and what was in it is known.
+		if have, err = have.Rebase(applied, 0); err != nil {
+			return changed{}, err
+		}
 		next = c.engine.beside(g, have)
 	} else {
-		b := overlay.NewBuilder(0)
+		b := overlay.NewBuilder(applied)
 		err := c.scan(0, names, func(seq uint64, change *overlay.Change) {
 			last = seq
 			b.Add(change)
@@ -102,14 +110,17 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 	}
 	c.mu.Lock()
 	var list []overlay.Change
-	err := c.scan(last, names, func(_ uint64, change *overlay.Change) { list = append(list, *change) })
+	err = c.scan(last, names, func(_ uint64, change *overlay.Change) { list = append(list, *change) })
 	if err != nil && c.log.Err() == nil {
 		c.mu.Unlock()
 		return changed{}, err
 	}
 	if err != nil && c.overlay != nil && c.overlay.Seq() > next.overlay.Seq() {
-		next = c.engine.beside(g, c.overlay) // it failed on the way
-		list = nil
+		if have, err = c.overlay.Rebase(applied, 0); err != nil { // the log failed on the way
+			c.mu.Unlock()
+			return changed{}, err
+		}
+		next, list = c.engine.beside(g, have), nil
 	}
 	c.names, c.gen = names, g
 	c.changed = c.engine.change(g, next, list)
@@ -119,7 +130,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 
 // namesOf are the names of a generation that changes are bound to.
 func (c *Changes) namesOf(g *generation) *event.Names {
-	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key}
+	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key, Normalised: g.Normalised}
 	if values := c.engine.opts.Values; values != nil {
 		names.CheckKey, names.CheckText = values(g.Namespaces)
 	}

@@ -50,7 +50,13 @@ func (e *Engine) OpenChanges(dir string) error {
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	if err == nil {
+		err = bind(e.opts.Store, c.log.ID())
+	}
 	if err != nil {
+		if c.log != nil {
+			err = errors.Join(err, c.log.Close())
+		}
 		return err
 	}
 	e.reload.Lock()

@@ -29,10 +29,15 @@ func openLive(t *testing.T, store *snapshot.Store, log string) *live {
 	at := &clock{}
 	at.set(storyTime)
 	e := newEngine(t, engine.Options{Store: store, Now: at.now})
-	if _, err := store.Current(); err == nil {
+	_, err := store.Current()
+	bound, _ := store.Log()
+	if err == nil && bound == "" { // a store with a log is not opened before it
 		reload(t, e)
 	}
 	ok(t, e.OpenChanges(log))
+	if err == nil && bound != "" {
+		reload(t, e)
+	}
 	ok(t, e.SetClients([]engine.Client{{Name: "acme", Tenant: "acme", Grants: []engine.Grant{grant("acme")}}}))
 	return &live{e, store, log}
 }

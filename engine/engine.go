@@ -46,6 +46,10 @@ type Options struct {
 	// to pass, as a row of a file does: what must not be kept as it is. The
 	// default checks nothing.
 	Values func(*index.Namespaces) (key func(index.NamespaceID, []byte) error, text func(string) error)
+	// WithoutLog answers from a store although its log of live changes is not
+	// open: also of those who opted out or were erased. It is for looking at what
+	// a snapshot has.
+	WithoutLog bool
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }
@@ -233,6 +237,9 @@ func (e *Engine) Reload() (changed bool, err error) { return e.Swap(false) }
 // load opens a snapshot and judges it, unless forced, which takes time, and swaps
 // it in, which takes none.
 func (e *Engine) load(cur snapshot.Current, forced bool) error {
+	if err := e.heeds(); err != nil {
+		return err
+	}
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
 		return err

@@ -131,8 +131,17 @@ func (s *Session) setConsent(p *snapshot.Profile, e overlay.Entry) {
 }
 
 // setSegments adds and removes what was changed after the files were read. A
-// code that no file has is known from the next build on.
+// code that no file has is known from the next build on. What a build took from
+// the log ends when it says; whether files say the same is known at the next
+// build alone, and until then it is denied.
 func (s *Session) setSegments(p *snapshot.Profile, e overlay.Entry) {
+	for f := range e.Ended(s.gen.AsOf.Unix(), s.now) {
+		if id, ok := s.gen.codes[p.Tenant][string(f.Code)]; ok {
+			if at, has := slices.BinarySearch(p.Segments, id); has {
+				p.Segments = slices.Delete(p.Segments, at, at+1)
+			}
+		}
+	}
 	files := s.gen.AsOf.UnixNano()
 	for f := range e.Segments() {
 		if !f.InForce(s.now) || f.At < files || f.At == files && f.Added {

@@ -36,6 +36,7 @@ var ErrNoSnapshot = errors.New("the store has no snapshot yet: run matchd build"
 //	CURRENT            names the current snapshot and its manifest's hash
 //	PIN                names the one that daemons stay on, if any
 //	SERVED             names those that daemons served, the last one first
+//	LOG                names the log of live changes that belongs to it, if any
 //	secret.key         the secret that hashes are keyed with; owner only
 //	LOCK               held by the build that is under way
 //	snapshots/NAME/    the snapshots
@@ -257,6 +258,23 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 		return nil, fmt.Errorf("open snapshot %s: %w", c.Name, err)
 	}
 	return snap, nil
+}
+
+// Manifest reads the manifest of the snapshot that c names, and none of its other
+// files.
+func (s *Store) Manifest(c Current) (m Manifest, err error) {
+	f, err := openFile(s.path(snapshotsName, c.Name), manifestName)
+	if err != nil {
+		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
+	}
+	one := &Snapshot{manifest: f}
+	if err = one.openManifest(c.Manifest); err == nil {
+		m = one.Manifest
+	}
+	if err = errors.Join(err, one.Close()); err != nil {
+		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
+	}
+	return m, nil
 }
 
 // WithCurrent opens the current snapshot, calls f with it, and closes it.

@@ -49,6 +49,9 @@ func (b *Bound) Append(dst []byte) []byte {
 				dst = appendHash(dst, h)
 			}
 		}
+		if b.Normalised != "" {
+			dst = appendText(dst, b.Normalised)
+		}
 	}
 	return dst
 }
@@ -91,6 +94,10 @@ func Decode(body []byte) (Bound, error) {
 		b.Hash = r.hash()
 		if b.Type == Erase {
 			b.Contacts = r.hashes()
+		}
+		if len(r.b) > 0 {
+			b.Normalised = r.text()
+			r.failed = r.failed || b.Normalised == "" || b.Type == OptIn
 		}
 	default:
 		r.failed = true

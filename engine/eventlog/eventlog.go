@@ -23,6 +23,8 @@ var (
 	ErrFailed = errors.New("the event log takes nothing more until it is opened again")
 	// ErrTokenReused is of an entry whose token stands for other content.
 	ErrTokenReused = errors.New("the token stands for other content")
+	// ErrInUse is of a log whose lock cannot be had.
+	ErrInUse = errors.New("another process may have it open")
 	// ErrClosed is of a log that was closed.
 	ErrClosed = errors.New("the event log is closed")
 	// ErrTooLarge is of an append of which a body, or all together, are larger

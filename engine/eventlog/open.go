@@ -76,7 +76,7 @@ func (l *Log) open() error {
 	v := verified{}
 	if found.store {
 		if l.lock, err = pebble.LockDirectory(l.store(), l.opts.FS); err != nil {
-			return fmt.Errorf("another process may have it open: %w", err)
+			return fmt.Errorf("%w: %w", ErrInUse, err)
 		}
 		if v, err = l.verify(found); err != nil {
 			return err
@@ -276,7 +276,7 @@ func (l *Log) openStore(v verified) (err error) {
 	}
 	if l.lock == nil {
 		if l.lock, err = pebble.LockDirectory(l.store(), l.opts.FS); err != nil {
-			return fmt.Errorf("another process may have it open: %w", err)
+			return fmt.Errorf("%w: %w", ErrInUse, err)
 		}
 	}
 	db, err := pebble.Open(l.store(), storeOptions(l.gate, l.lock, l.watch))

@@ -64,6 +64,9 @@ type Config struct {
 	// LinkMaxAge is after how many months links of cookies and device ids age
 	// out: 1 to MaxLinkMaxAge.
 	LinkMaxAge int
+	// Live says that live changes are built from too: their links have
+	// [LiveSource]. No file says so.
+	Live bool
 
 	dir, name string // the folder that paths are relative to; the file's name in errors
 }
@@ -123,6 +126,11 @@ func ProfileSource(tenant string) snapshot.Source {
 	return snapshot.Source{Name: index.CRMPrefix + tenant, Party: snapshot.FirstParty}
 }
 
+// LiveSource is the source of links that came as live changes.
+func LiveSource() snapshot.Source {
+	return snapshot.Source{Name: snapshot.LiveSource, Party: snapshot.FirstParty}
+}
+
 // NamespaceTable returns the namespaces in canonical order: the built-in ones,
 // the declared ones by name, and crm.<tenant> by tenant.
 func (c *Config) NamespaceTable() (*index.Namespaces, error) {
@@ -176,6 +184,9 @@ func (c *Config) Sources() []snapshot.Source {
 	}
 	for i := range c.Links {
 		list = append(list, c.Links[i].Source)
+	}
+	if c.Live {
+		list = append(list, LiveSource())
 	}
 	slices.SortFunc(list, compareSources)
 	return slices.Compact(list)
