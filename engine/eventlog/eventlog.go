@@ -23,6 +23,8 @@ var (
 	ErrFailed = errors.New("the event log takes nothing more until it is opened again")
 	// ErrTokenReused is of an entry whose token stands for other content.
 	ErrTokenReused = errors.New("the token stands for other content")
+	// ErrDiffers is of two logs of which one should be the other's replica.
+	ErrDiffers = errors.New("the two event logs differ")
 	// ErrClosed is of a log that was closed.
 	ErrClosed = errors.New("the event log is closed")
 	// ErrTooLarge is of an append of which a body, or all together, are larger
