@@ -358,3 +358,6 @@ func (c *Changes) close() error {
 	c.redacting.Wait()
 	return c.log.Close()
 }
+
+// Key is the id of the key of the log's hashes.
+func (c *Changes) Key() string { return c.key }

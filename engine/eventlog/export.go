@@ -149,38 +149,58 @@ func commitment(salt, body []byte) (h Hash) {
 }
 
 // A Checker checks exported records that come from elsewhere, one after the
-// other: each for itself, and that none is missing. It is for one goroutine.
+// other: each for itself, and that none is missing. They may come in parts, of a
+// log that grows meanwhile. It is for one goroutine, and of no use after an error.
 type Checker struct {
 	walk  walk
-	after uint64
+	at    uint64 // of the newest record
+	hash  Hash   // of the record after which to begin, zero of one that is not known
+	begun bool
 	e     Extent
 }
 
-// NewChecker makes one of the records after a number, of a log that reaches as
-// far as e says. hash is that of the record of that number, if it is in the
-// whole chain and known, or else zero: then e is believed.
-func NewChecker(e Extent, after uint64, hash Hash) (*Checker, error) {
-	if hash == (Hash{}) {
-		hash = e.After
+// NewChecker makes one of the records after a number. hash is that of the record
+// of that number, or zero where it is not known: then the first extent is
+// believed.
+func NewChecker(after uint64, hash Hash) *Checker { return &Checker{at: after, hash: hash} }
+
+// Begin says how far the log reaches from which the next records come. Its error
+// wraps [ErrDiffers] where it is not the log, or [ErrTrimmed].
+func (c *Checker) Begin(e Extent) error {
+	w := &c.walk
+	if !c.begun && c.hash == (Hash{}) {
+		c.hash = e.After
 	}
+	known := c.hash
+	if c.begun {
+		known = w.hash
+	}
+	b := base{e.Seq, e.Hash, e.Kept, e.Digest}
 	switch {
-	case after > e.Last:
-		return nil, fmt.Errorf("%w: it ends with record %d, and had come to record %d", ErrDiffers, e.Last, after)
-	case after >= e.Seq && hash != e.After:
-		return nil, fmt.Errorf("%w: another record %d is there", ErrDiffers, after)
+	case c.at > e.Last:
+		return fmt.Errorf("%w: one ends with record %d, where the other has record %d", ErrDiffers, e.Last, c.at)
+	case c.begun && b != w.base && (!w.inside || c.at < b.seq):
+		return ErrTrimmed
+	case c.at >= b.seq && (w.inside || !c.begun) && known != e.After:
+		return fmt.Errorf("%w: their records %d are not the same", ErrDiffers, c.at)
 	}
-	c := &Checker{after: after, e: e}
-	c.walk = walk{base: base{e.Seq, e.Hash, e.Kept, e.Digest}, trim: e.Trim, whole: after == 0, told: e.Trim <= after}
-	if after > e.Seq {
-		c.walk.seq, c.walk.hash, c.walk.inside = after, hash, true
+	if !c.begun {
+		w.whole = c.at == 0
+		if c.at > b.seq {
+			w.seq, w.hash, w.inside = c.at, c.hash, true
+		}
 	}
-	return c, nil
+	if w.trim != e.Trim || !c.begun {
+		w.told = e.Trim <= c.at
+	}
+	w.base, w.trim, c.e, c.begun = b, e.Trim, e, true
+	return nil
 }
 
 // Next checks the next record, and fills in its Prev.
 func (c *Checker) Next(s *Sealed) error {
-	if s.Seq <= max(c.after, c.walk.seq) {
-		return fmt.Errorf("%w: record %d comes where one after %d has to", ErrCorrupt, s.Seq, max(c.after, c.walk.seq))
+	if s.Seq <= c.at {
+		return fmt.Errorf("%w: record %d comes where one after %d has to", ErrCorrupt, s.Seq, c.at)
 	}
 	st := stored{Record: s.Record, kept: s.Kept}
 	if err := c.walk.step(&st); err != nil {
@@ -190,11 +210,9 @@ func (c *Checker) Next(s *Sealed) error {
 	if err := s.verify(); err != nil {
 		return err
 	}
-	c.after = s.Seq
+	c.at = s.Seq
 	return nil
 }
 
-// End checks that none is missing at the end, and what was trimmed.
-func (c *Checker) End() error {
-	return c.walk.end(state{seq: c.e.Last, hash: c.e.Head})
-}
+// End checks that none is missing up to the end of the last extent.
+func (c *Checker) End() error { return c.walk.end(state{seq: c.e.Last, hash: c.e.Head}) }

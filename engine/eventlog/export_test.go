@@ -27,8 +27,8 @@ func exported(t testing.TB, l *Log, after uint64) (e Extent, list []Sealed) {
 
 // checked checks records as who got them does.
 func checked(e Extent, after uint64, hash Hash, list []Sealed) error {
-	c, err := NewChecker(e, after, hash)
-	if err != nil {
+	c := NewChecker(after, hash)
+	if err := c.Begin(e); err != nil {
 		return err
 	}
 	for i := range list {
@@ -90,7 +90,7 @@ func TestExport(t *testing.T) {
 				t.Errorf("%s after another record %d: %v", name, after, err)
 			}
 		}
-		if _, err := NewChecker(Extent{Last: last}, last+1, Hash{}); !errors.Is(err, ErrDiffers) {
+		if err := NewChecker(last+1, Hash{}).Begin(Extent{Last: last}); !errors.Is(err, ErrDiffers) {
 			t.Errorf("%s: more is known than is there: %v", name, err)
 		}
 	}
