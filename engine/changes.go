@@ -24,7 +24,7 @@ var ErrNoChanges = errors.New("no log of live changes is configured")
 // in a log on disk, and answers obey it, whatever snapshot is open.
 type Changes struct {
 	engine *Engine
-	log    *eventlog.Log
+	log    Log
 	key    string
 
 	mu    sync.Mutex // held while what follows is changed
@@ -294,7 +294,7 @@ func erased(o *overlay.Overlay, names *event.Names, customer string, at int64) b
 func (c *Changes) Err() error { return c.log.Err() }
 
 // Log is the log, to be read.
-func (c *Changes) Log() *eventlog.Log { return c.log }
+func (c *Changes) Log() Log { return c.log }
 
 func (c *Changes) close() error {
 	if c == nil {
@@ -304,3 +304,6 @@ func (c *Changes) close() error {
 	c.redacting.Wait()
 	return c.log.Close()
 }
+
+// Key is the id of the key of the log's hashes.
+func (c *Changes) Key() string { return c.key }

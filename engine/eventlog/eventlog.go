@@ -25,6 +25,10 @@ var (
 	ErrTokenReused = errors.New("the token stands for other content")
 	// ErrInUse is of a log whose lock cannot be had.
 	ErrInUse = errors.New("another process may have it open")
+	// ErrDiffers is of two logs of which one should be the other's replica.
+	ErrDiffers = errors.New("the two event logs differ")
+	// ErrTrimmed is of a log that was trimmed while it was read in parts.
+	ErrTrimmed = errors.New("the event log was trimmed while it was read: read it again from its first record")
 	// ErrClosed is of a log that was closed.
 	ErrClosed = errors.New("the event log is closed")
 	// ErrTooLarge is of an append of which a body, or all together, are larger
