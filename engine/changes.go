@@ -33,7 +33,9 @@ type Changes struct {
 	mu      sync.Mutex // held while the overlay is changed
 	names   *event.Names
 	overlay *overlay.Overlay
+	through uint64 // the last record that was handed over, or read
 
+	ledger    ledger
 	redacting sync.WaitGroup
 	redact    chan struct{} // holds one where there is something to redact
 	closed    chan struct{}
@@ -68,7 +70,7 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	e.SetOverlay(o)
-	c.mu.Unlock()
+	c.adopted()
 	return nil
 }
 
@@ -77,6 +79,7 @@ func (e *Engine) Changes() *Changes { return e.changes }
 
 // check looks at a record while the log is opened.
 func (c *Changes) check(r eventlog.Record) error {
+	c.ledger.arrive(&r)
 	if !whole(&r) {
 		return nil
 	}
@@ -95,7 +98,7 @@ func whole(r *eventlog.Record) bool { return r.Kind == eventlog.Event && !r.Reda
 
 // adopt makes the overlay of all changes under the names of a generation. It
 // returns with c.mu held, until the overlay and the generation are what the
-// engine answers from; not so after an error.
+// engine answers from, see adopted; not so after an error.
 func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 	c.mu.Lock()
 	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key}
@@ -110,6 +113,14 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 		c.names = names
 		return c.overlay, nil
 	}
+	// What was handed over a moment ago may not be there for readers yet.
+	if c.through > 0 {
+		if err := c.log.Wait(context.Background(), c.through-1); err != nil {
+			c.mu.Unlock()
+			return nil, fmt.Errorf("live changes: %w", err)
+		}
+	}
+	c.through, _, _ = c.log.Last()
 	b := overlay.NewBuilder(0)
 	err := c.log.Scan(0, func(r eventlog.Record) error {
 		change, ok, err := c.change(&r, names)
@@ -123,6 +134,7 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 		return nil, fmt.Errorf("live changes: %w", err)
 	}
 	c.names, c.overlay = names, b.Build()
+	c.ledger.unstick()
 	c.redactSoon() // a daemon that was killed may have left something
 	return c.overlay, nil
 }
@@ -146,8 +158,12 @@ func (c *Changes) change(r *eventlog.Record, names *event.Names) (change overlay
 
 // applied makes answers obey what is on disk.
 func (c *Changes) applied(records []eventlog.Record) {
+	for i := range records {
+		c.ledger.arrive(&records[i])
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.through = records[len(records)-1].Seq
 	if c.names == nil {
 		return // the first snapshot's overlay is made of the whole log
 	}
@@ -156,6 +172,7 @@ func (c *Changes) applied(records []eventlog.Record) {
 		change, ok, err := c.change(&records[i], c.names)
 		if err != nil {
 			c.engine.opts.Log.Error("a live change cannot be applied", "error", err) // it was bound a moment ago
+			c.ledger.stick(records[i].Time)
 		}
 		if ok {
 			list = append(list, change)
@@ -163,6 +180,13 @@ func (c *Changes) applied(records []eventlog.Record) {
 	}
 	c.overlay = c.overlay.With(list)
 	c.engine.SetOverlay(c.overlay)
+	c.ledger.obeyed(c.engine.opts.Now(), c.through)
+}
+
+// adopted ends what [Changes.adopt] began, once the engine answers by it.
+func (c *Changes) adopted() {
+	c.ledger.obeyed(c.engine.opts.Now(), c.through)
+	c.mu.Unlock()
 }
 
 // Outcome is what became of one change.

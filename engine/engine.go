@@ -47,6 +47,8 @@ type Options struct {
 	// to pass, as a row of a file does: what must not be kept as it is. The
 	// default checks nothing.
 	Values func(*index.Namespaces) (key func(index.NamespaceID, []byte) error, text func(string) error)
+	// Retention is about what is erased by live changes.
+	Retention Retention
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }
@@ -71,6 +73,9 @@ func (o *Options) defaults() error {
 		if err := o.Bounds.Validate(); err != nil {
 			return fmt.Errorf("engine: bounds: %w", err)
 		}
+	}
+	if err := o.Retention.defaults(); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if o.LinkMaxAge < 0 {
 		return fmt.Errorf("engine: link age %d must not be negative", o.LinkMaxAge)
@@ -289,7 +294,7 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
 	if e.changes != nil {
-		e.changes.mu.Unlock()
+		e.changes.adopted()
 	}
 	e.noteServed(g, old.gen)
 	if old.gen != nil {

@@ -25,13 +25,14 @@ var importRules = map[string][]string{
 	"snapshot/faultfs": {"snapshot"}, // for tests
 	"snapshot/resolve": {"index", "snapshot"},
 	"snapshot/build":   {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
-	"engine":           {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/overlay", "engine/openrtb", "engine/privacy", "engine/swap"},
+	"engine":           {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/overlay", "engine/openrtb", "engine/privacy", "engine/proof", "engine/swap"},
 	"engine/audit":     {"index", "snapshot"},
 	"engine/event":     {"index", "snapshot"},
 	"engine/eventlog":  {},
 	"engine/swap":      {"index", "snapshot"},
 	"engine/overlay":   {"index", "snapshot", "engine/event"},
 	"engine/privacy":   {"index", "snapshot"},
+	"engine/proof":     {"index", "snapshot", "engine/event", "engine/eventlog"},
 	"engine/openrtb":   {"index", "snapshot", "engine/privacy"},
 	"engine/server":    {"index", "snapshot", "engine", "engine/..."},
 	"bench/peers":      {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
