@@ -36,6 +36,7 @@ type Changes struct {
 	through uint64 // the last record that was handed over, or read
 
 	ledger    ledger
+	keeper    keeper
 	redacting sync.WaitGroup
 	redact    chan struct{} // holds one where there is something to redact
 	closed    chan struct{}
@@ -53,6 +54,7 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.keeper.kick = make(chan struct{}, 1)
 	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
 	if err != nil {
 		return err
@@ -119,6 +121,10 @@ func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
 			c.mu.Unlock()
 			return nil, fmt.Errorf("live changes: %w", err)
 		}
+	}
+	if err := c.goesOn(g); err != nil {
+		c.mu.Unlock()
+		return nil, err
 	}
 	c.through, _, _ = c.log.Last()
 	b := overlay.NewBuilder(0)
@@ -187,6 +193,7 @@ func (c *Changes) applied(records []eventlog.Record) {
 func (c *Changes) adopted() {
 	c.ledger.obeyed(c.engine.opts.Now(), c.through)
 	c.mu.Unlock()
+	c.noteSoon() // of what is served now
 }
 
 // Outcome is what became of one change.
@@ -230,6 +237,7 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	}
 	if erases {
 		c.redactSoon()
+		c.noteSoon()
 	}
 	return out, nil
 }

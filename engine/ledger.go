@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
+	"encoding/hex"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +34,8 @@ type ledger struct {
 	// looked is by the hash of the snapshot's manifest, in hexadecimal.
 	looked  map[string]*looked
 	latency Latency
+	removed uint64        // snapshots, by this process
+	overdue time.Duration // that the erased are in snapshots
 }
 
 // refusal is an opt-out or an erasure on its way to being obeyed.
@@ -44,6 +49,7 @@ type refusal struct {
 type erasure struct {
 	seq      uint64
 	accepted int64 // Unix nanoseconds
+	at       int64 // likewise, by who sent it
 	hash     index.Hash
 	tenant   string
 }
@@ -83,7 +89,7 @@ func (l *ledger) change(r *eventlog.Record) {
 	}
 	l.waiting = append(l.waiting, refusal{seq: r.Seq, accepted: r.Time, erases: kind == event.Erase})
 	if kind == event.Erase {
-		l.erasures = append(l.erasures, erasure{r.Seq, r.Time.UnixNano(), b.Hash, b.Tenant})
+		l.erasures = append(l.erasures, erasure{r.Seq, r.Time.UnixNano(), b.At, b.Hash, b.Tenant})
 	}
 }
 
@@ -204,4 +210,96 @@ func (l *Latency) add(erases bool, took time.Duration) {
 	i, _ := slices.BinarySearch(latencyBounds[:], took)
 	d.Buckets[i]++
 	d.Sum += took
+}
+
+// after returns the erasures after a number. The slice is not to be changed.
+func (l *ledger) after(seq uint64) []erasure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.erasures[l.find(seq+1):len(l.erasures):len(l.erasures)] // which is only appended to
+}
+
+// find is the place of the first erasure from a number on.
+func (l *ledger) find(seq uint64) int {
+	at, _ := slices.BinarySearchFunc(l.erasures, seq, func(e erasure, seq uint64) int { return cmp.Compare(e.seq, seq) })
+	return at
+}
+
+// lookedUpTo is the last erasure that a snapshot was looked into for, or 0.
+func (l *ledger) lookedUpTo(s *proof.Snapshot) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if found := l.looked[s.Manifest.String()]; found != nil {
+		return found.upTo
+	}
+	return 0
+}
+
+// held returns the erasures whose customers are in a snapshot, ascending.
+func (l *ledger) held(s *proof.Snapshot) (list []erasure) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := l.looked[s.Manifest.String()]
+	if found == nil {
+		return nil
+	}
+	for _, seq := range found.held {
+		if at := l.find(seq); at < len(l.erasures) && l.erasures[at].seq == seq {
+			list = append(list, l.erasures[at])
+		}
+	}
+	return list
+}
+
+// lookedInto lists the snapshots that were looked into, and are not known to be
+// gone.
+func (l *ledger) lookedInto() (list []proof.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for manifest, s := range l.looked {
+		raw, err := hex.DecodeString(manifest)
+		if err == nil {
+			list = append(list, proof.Snapshot{Name: s.name, Manifest: raw})
+		}
+	}
+	slices.SortFunc(list, func(a, b proof.Snapshot) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// drop forgets a snapshot.
+func (l *ledger) drop(s *proof.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.looked, s.Manifest.String())
+}
+
+// forget drops the erasures that the log keeps no longer.
+func (l *ledger) forget(span time.Duration, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var kept []erasure // anew: who asked for a part has it still
+	for _, e := range l.erasures {
+		if keptFor(span, time.Unix(0, e.accepted), now) {
+			kept = append(kept, e)
+		}
+	}
+	l.erasures = kept
+}
+
+func (l *ledger) notedUpTo() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.noted
+}
+
+func (l *ledger) countRemoved(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.removed += uint64(n)
+}
+
+func (l *ledger) setOverdue(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.overdue = d
 }

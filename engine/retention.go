@@ -59,5 +59,33 @@ func (c *Changes) Latency() Latency {
 }
 
 // Late reports whether the node should get no requests: a change is not obeyed
-// for longer than it may be.
-func (c *Changes) Late() bool { return c.Unobeyed() > c.engine.opts.Retention.ApplyWithin }
+// for longer than it may be, or, where [Retention.Unready] says so, an erased
+// customer is in a snapshot that cannot be removed.
+func (c *Changes) Late() bool {
+	r := &c.engine.opts.Retention
+	return c.Unobeyed() > r.ApplyWithin || r.Unready && c.Erased().Overdue > 0
+}
+
+// Erased is what [Changes.Keep] found of erased customers in snapshots.
+type Erased struct {
+	// Overdue is for how much longer than [Retention.EraseWithin] one is in a
+	// snapshot that is served, current or pinned.
+	Overdue time.Duration
+	// Found counts those who are in a snapshot that says to contain their
+	// erasures: there must be none.
+	Found int
+	// Removed counts the snapshots that were removed by this process, since one
+	// was in them.
+	Removed uint64
+}
+
+// Erased tells what was found last.
+func (c *Changes) Erased() Erased {
+	c.ledger.mu.Lock()
+	defer c.ledger.mu.Unlock()
+	e := Erased{Overdue: c.ledger.overdue, Removed: c.ledger.removed}
+	for _, s := range c.ledger.looked {
+		e.Found += s.found
+	}
+	return e
+}

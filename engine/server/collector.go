@@ -20,6 +20,7 @@ type collector struct {
 	lookups, requests, duration, panics, faults *prometheus.Desc
 	swaps, refusals, reasons, held              *prometheus.Desc
 	logSeq, logFailed, unobeyed, obeyed         *prometheus.Desc
+	overdue, found, retired                     *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -48,6 +49,9 @@ func newRegistry(s *Server) *prometheus.Registry {
 		logFailed:   desc("event_log_failed", "1 where the log of live changes takes none until a restart.", "store"),
 		unobeyed:    desc("event_log_unobeyed_seconds", "Age of the oldest live change that is on disk and not obeyed by lookups.", "store"),
 		obeyed:      desc("event_refusal_seconds", "Time from an opt-out or erasure being accepted to when each lookup that begins obeys it.", "store", "type"),
+		overdue:     desc("erasure_overdue_seconds", "For how much longer than erase_within an erased customer is in a snapshot that is served, current or pinned.", "store"),
+		found:       desc("erased_customers_found", "Erased customers in snapshots that say to contain their erasures; there must be none.", "store"),
+		retired:     desc("snapshots_erased_total", "Snapshots removed since an erased customer was in them for erase_within.", "store"),
 	})
 	return r
 }
@@ -57,6 +61,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
 		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed, c.unobeyed, c.obeyed,
+		c.overdue, c.found, c.retired,
 	} {
 		out <- d
 	}
@@ -128,9 +133,14 @@ func (c *collector) collectLog(out chan<- prometheus.Metric, p engine.Pool) {
 	if changes.Err() != nil {
 		failed = 1
 	}
-	out <- prometheus.MustNewConstMetric(c.logSeq, prometheus.GaugeValue, float64(seq), p.Name)
-	out <- prometheus.MustNewConstMetric(c.logFailed, prometheus.GaugeValue, failed, p.Name)
-	out <- prometheus.MustNewConstMetric(c.unobeyed, prometheus.GaugeValue, changes.Unobeyed().Seconds(), p.Name)
+	erased := changes.Erased()
+	for d, v := range map[*prometheus.Desc]float64{
+		c.logSeq: float64(seq), c.logFailed: failed, c.unobeyed: changes.Unobeyed().Seconds(),
+		c.overdue: erased.Overdue.Seconds(), c.found: float64(erased.Found),
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, p.Name)
+	}
+	out <- prometheus.MustNewConstMetric(c.retired, prometheus.CounterValue, float64(erased.Removed), p.Name)
 	l := changes.Latency()
 	for name, d := range map[string]*engine.Durations{event.OptOut.String(): &l.OptOuts, event.Erase.String(): &l.Erasures} {
 		out <- histogram(c.obeyed, engine.LatencyBounds(), d.Buckets[:], d.Sum, p.Name, name)
