@@ -51,7 +51,9 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
-	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	o := e.opts.changes
+	o.Now, o.Logger, o.Replay, o.Applied = e.opts.Now, e.opts.Log, c.check, c.applied
+	c.log, err = eventlog.Open(dir, o)
 	if err != nil {
 		return err
 	}
@@ -63,11 +65,11 @@ func (e *Engine) OpenChanges(dir string) error {
 	if g == nil {
 		return nil
 	}
-	o, err := c.adopt(g)
+	live, err := c.adopt(g)
 	if err != nil {
 		return err
 	}
-	e.SetOverlay(o)
+	e.SetOverlay(live)
 	c.mu.Unlock()
 	return nil
 }

@@ -29,6 +29,7 @@ var importRules = map[string][]string{
 	"engine/audit":     {"index", "snapshot"},
 	"engine/event":     {"index", "snapshot"},
 	"engine/eventlog":  {},
+	"engine/livetest":  {}, // for tests
 	"engine/swap":      {"index", "snapshot"},
 	"engine/overlay":   {"index", "snapshot", "engine/event"},
 	"engine/privacy":   {"index", "snapshot"},
