@@ -1,6 +1,7 @@
 package livetest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -132,3 +133,9 @@ func (g *Generator) until() *time.Time {
 }
 
 func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+// Token is the token under which the log has a change of a client.
+func Token(client, id string) [16]byte {
+	digest := sha256.Sum256([]byte(client + "\x00" + id))
+	return [16]byte(digest[:])
+}
