@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -23,12 +24,15 @@ type inhabited struct {
 	store  *snapshot.Store
 	config string
 	builds int
+	now    func() time.Time
 }
 
 func newInhabited(t testing.TB, persons int) *inhabited {
 	t.Helper()
 	w := livetest.New(persons, storyTime)
-	h := &inhabited{world: w, config: must(w.Write(t.TempDir()))(t)}
+	at := &clock{}
+	at.set(storyTime)
+	h := &inhabited{world: w, config: must(w.Write(t.TempDir()))(t), now: at.now}
 	dir := filepath.Join(t.TempDir(), "store")
 	h.build(t, dir)
 	h.store = must(snapshot.OpenStore(dir))(t)
@@ -55,9 +59,7 @@ type lived struct {
 // system's.
 func (h *inhabited) serve(t testing.TB, fs vfs.FS, log string) (*lived, error) {
 	t.Helper()
-	at := &clock{}
-	at.set(storyTime)
-	o := engine.Options{Store: h.store, Now: at.now}
+	o := engine.Options{Store: h.store, Now: h.now}
 	if fs != nil {
 		o.ChangesIn(fs)
 	}
