@@ -101,7 +101,7 @@ func TestTakeIsLinearizable(t *testing.T) {
 	}
 	const each = 50 // histories of one log, which every swap reads
 	h := newInhabited(t, 2*each)
-	h.build(t, h.store.Dir()) // two to swap
+	h.build(t) // two to swap
 	var nanoseconds atomic.Int64
 	h.now = func() time.Time { return storyTime.Add(time.Duration(nanoseconds.Add(1))) } // no two changes tie
 	seen, swaps := map[bool]int{}, uint64(0)
@@ -146,6 +146,9 @@ func (l *lived) history(t *testing.T, pools *engine.Pools, h *historian, ids []s
 		calling.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(worker)))
 			for i := range 6 {
+				if seed%4 == 0 { // so that calls meet each part of a swap
+					time.Sleep(time.Duration(r.IntN(3000)) * time.Microsecond)
+				}
 				c := call{id: ids[r.IntN(len(ids))]}
 				if worker < 3 && r.IntN(4) > 0 {
 					c.kind = [...]event.Type{event.OptOut, event.OptOut, event.OptIn}[r.IntN(3)]
@@ -173,12 +176,12 @@ func (l *lived) history(t *testing.T, pools *engine.Pools, h *historian, ids []s
 // swapUntil goes back and forth between two snapshots.
 func (l *lived) swapUntil(t *testing.T, stop <-chan struct{}) {
 	for {
-		select {
-		case <-stop:
-			return
-		default:
-		}
 		for _, name := range l.names(t) {
+			select {
+			case <-stop:
+				return
+			default:
+			}
 			if err := l.Pin(name); err != nil {
 				t.Error(err)
 			}

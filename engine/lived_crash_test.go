@@ -130,7 +130,7 @@ func TestLivedPowerCut(t *testing.T) {
 			d.mu.Unlock()
 			d.note(list, must(l.takes(t, list))(t))
 		}
-		h.build(t, h.store.Dir())
+		h.build(t)
 		reload(t, l.Engine)
 		ok(t, l.Close())
 	}
@@ -316,7 +316,7 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 		}
 		if ended {
 			l.is(t, sure, "after the fault")
-			h.build(t, h.store.Dir())
+			h.build(t)
 			reload(t, l.Engine)
 			l.is(t, sure, "after the fault and a swap")
 			if _, err := l.takes(t, sent); !errors.Is(err, eventlog.ErrFailed) {

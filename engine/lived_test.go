@@ -3,7 +3,6 @@ package engine_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,17 +32,16 @@ func newInhabited(t testing.TB, persons int) *inhabited {
 	at := &clock{}
 	at.set(storyTime)
 	h := &inhabited{world: w, config: must(w.Write(t.TempDir()))(t), now: at.now}
-	dir := filepath.Join(t.TempDir(), "store")
-	h.build(t, dir)
-	h.store = must(snapshot.OpenStore(dir))(t)
+	h.store = newStore(t)
+	h.build(t)
 	return h
 }
 
 // build publishes a snapshot of the files, in other shards than the last one.
-func (h *inhabited) build(t testing.TB, store string) {
+func (h *inhabited) build(t testing.TB) {
 	t.Helper()
 	_, err := build.Run(t.Context(), build.Options{
-		Config: h.config, Store: store, Secret: &secret, Workers: 1, Shards: 1 << (h.builds % 3), Keep: 3, FS: noSync{},
+		Config: h.config, Store: h.store.Dir(), Secret: &secret, Workers: 1, Shards: 1 << (h.builds % 3), Keep: 3, FS: noSync{},
 	})
 	ok(t, err)
 	h.builds++
@@ -160,7 +158,7 @@ func TestLivedIsTheModel(t *testing.T) {
 				ok(t, l.Close())
 				l = must(h.serve(t, fs, "log"))(t)
 			case 1:
-				h.build(t, h.store.Dir())
+				h.build(t)
 				reload(t, l.Engine)
 			}
 			l.is(t, m, fmt.Sprintf("round %d, after step %d", round, step))
