@@ -115,6 +115,9 @@ func (g *Generator) Next() Change {
 	return c
 }
 
+// Flip is true once in n times.
+func (g *Generator) Flip(n int) bool { return g.r.IntN(n) == 0 }
+
 // begin is when the first changes are.
 func (g *Generator) begin() time.Time { return g.world.AsOf.Add(time.Hour) }
 
