@@ -154,22 +154,3 @@ func answersTo(t *testing.T, c *http.Client, url, tenant string, ids []string) (
 	}
 	return out
 }
-
-// answersAre holds all answers of a daemon against a model.
-func answersAre(t *testing.T, c *http.Client, url string, m *livetest.Model, when string) {
-	t.Helper()
-	for _, tenant := range livetest.Tenants() {
-		ids, want := m.Answers(tenant, time.Now())
-		wrong := 0
-		for i, got := range answersTo(t, c, url, tenant, ids) {
-			if got != want[i] {
-				if wrong++; wrong <= 5 {
-					t.Errorf("%s: %s is answered %q, not %q", when, ids[i], got, want[i])
-				}
-			}
-		}
-		if wrong > 5 {
-			t.Errorf("%s: %d answers in all are wrong", when, wrong)
-		}
-	}
-}

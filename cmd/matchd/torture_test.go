@@ -162,6 +162,8 @@ func (o *torture) killStart(t *testing.T) {
 
 // again draws some of the changes that were sent lately, to be sent again.
 func (o *torture) again() (list []livetest.Change) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for range o.r.IntN(3) {
 		if n := len(o.tokens); n > 0 {
 			list = append(list, o.sent[o.tokens[n-1-o.r.IntN(min(n, 200))]])
