@@ -53,7 +53,9 @@ func (e *Engine) OpenChanges(dir string) error {
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.keeper.kick = make(chan struct{}, 1)
-	log, err := eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	o := e.opts.changes
+	o.Now, o.Logger, o.Replay, o.Applied = e.opts.Now, e.opts.Log, c.check, c.applied
+	log, err := eventlog.Open(dir, o)
 	if err != nil {
 		return err
 	}
