@@ -14,7 +14,6 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
-	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -47,6 +46,12 @@ type Options struct {
 	// to pass, as a row of a file does: what must not be kept as it is. The
 	// default checks nothing.
 	Values func(*index.Namespaces) (key func(index.NamespaceID, []byte) error, text func(string) error)
+	// WithoutLog answers from a store although its log of live changes is not
+	// open: also of those who opted out or were erased. It is for looking at what
+	// a snapshot has.
+	WithoutLog bool
+	// Retention is about what is erased by live changes.
+	Retention Retention
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }
@@ -71,6 +76,9 @@ func (o *Options) defaults() error {
 		if err := o.Bounds.Validate(); err != nil {
 			return fmt.Errorf("engine: bounds: %w", err)
 		}
+	}
+	if err := o.Retention.defaults(); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if o.LinkMaxAge < 0 {
 		return fmt.Errorf("engine: link age %d must not be negative", o.LinkMaxAge)
@@ -144,7 +152,7 @@ func (e *Engine) Close() error {
 	e.closed = true
 	e.swap.Lock()
 	old := e.state.Load()
-	e.state.Store(newState(nil, old.clients, old.live))
+	e.state.Store(newState(nil, old.clients, changed{overlay: old.overlay}))
 	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()
@@ -187,18 +195,16 @@ func (e *Engine) setClients(clients []Client) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	old := e.state.Load()
-	e.state.Store(newState(old.gen, clients, old.live))
+	e.state.Store(newState(old.gen, clients, old.changed))
 	e.warnOfGrants(old.gen, clients)
 }
 
-// SetOverlay makes the answers of sessions that begin later obey live changes,
-// whatever snapshot is open then; nil is none. Its hashes have to be those of the
-// store's identifiers.
-func (e *Engine) SetOverlay(live *overlay.Overlay) {
+// setChanged makes the answers of sessions that begin later obey live changes.
+func (e *Engine) setChanged(c changed) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	next := *e.state.Load()
-	next.live = live
+	next.changed = c
 	e.state.Store(&next)
 }
 
@@ -215,8 +221,8 @@ func (e *Engine) warnOfGrants(g *generation, clients []Client) {
 	}
 }
 
-func newState(g *generation, clients []Client, live *overlay.Overlay) *state {
-	s := &state{gen: g, live: live, clients: clients, access: make(map[string]*access, len(clients))}
+func newState(g *generation, clients []Client, c changed) *state {
+	s := &state{gen: g, changed: c, clients: clients, access: make(map[string]*access, len(clients))}
 	for _, c := range clients {
 		s.access[c.Name] = nil // it is known, whatever is open
 		if g != nil {
@@ -236,6 +242,9 @@ func (e *Engine) Reload() (changed bool, err error) { return e.Swap(false) }
 // load opens a snapshot and judges it, unless forced, which takes time, and swaps
 // it in, which takes none.
 func (e *Engine) load(cur snapshot.Current, forced bool) error {
+	if err := e.heeds(); err != nil {
+		return err
+	}
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
 		return err
@@ -274,14 +283,10 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 			}
 		}()
 	})
-	live := (*overlay.Overlay)(nil)
-	if e.changes != nil {
-		if live, err = e.changes.adopt(g); err != nil {
-			g.pins.retire()
-			return err
-		}
-	} else {
-		live = e.state.Load().live
+	live, err := e.adopt(g)
+	if err != nil {
+		g.pins.retire()
+		return err
 	}
 	e.swap.Lock()
 	old := e.state.Load()
@@ -289,7 +294,7 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
 	if e.changes != nil {
-		e.changes.mu.Unlock()
+		e.changes.adopted()
 	}
 	e.noteServed(g, old.gen)
 	if old.gen != nil {

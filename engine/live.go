@@ -13,6 +13,7 @@ import (
 // client may ask for by it, but for those that it is withheld from. told reports
 // whether the client may be told that somebody opted out.
 func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
+	b.live.asked = false
 	if t.state == slotInvalid || t.state == slotSuppressed {
 		return nil, false
 	}
@@ -25,6 +26,7 @@ func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
 	if changed {
 		e, changed = s.live.Get(t.hash)
 	}
+	b.live.asked = changed
 	if !changed && len(b.without) == 0 {
 		return asks, false
 	}
@@ -77,6 +79,7 @@ func (s *Session) withhold(b *Batch, ids [][]byte) {
 // liveRecord is the live changes of a record's identifiers.
 type liveRecord struct {
 	some  bool
+	asked bool            // something hangs on the identifier that is asked
 	nodes []overlay.Entry // by place; read where there are some
 	asks  bitset          // of [Session.may]
 }
@@ -140,8 +143,17 @@ func (s *Session) setConsent(p *snapshot.Profile, e overlay.Entry) {
 }
 
 // setSegments adds and removes what was changed after the files were read. A
-// code that no file has is known from the next build on.
+// code that no file has is known from the next build on. What a build took from
+// the log ends when it says; whether files say the same is known at the next
+// build alone, and until then it is denied.
 func (s *Session) setSegments(p *snapshot.Profile, e overlay.Entry) {
+	for f := range e.Ended(s.gen.AsOf.Unix(), s.now) {
+		if id, ok := s.gen.codes[p.Tenant][string(f.Code)]; ok {
+			if at, has := slices.BinarySearch(p.Segments, id); has {
+				p.Segments = slices.Delete(p.Segments, at, at+1)
+			}
+		}
+	}
 	files := s.gen.AsOf.UnixNano()
 	for f := range e.Segments() {
 		if !f.InForce(s.now) || f.At < files || f.At == files && f.Added {

@@ -151,6 +151,10 @@ type Source struct {
 	Party Party  `json:"party"`
 }
 
+// LiveSource is the name of the source, of the first party, of links that came
+// as live changes.
+const LiveSource = "live"
+
 // Person is a connected set of identifiers, as the writer takes it.
 type Person struct {
 	ID PersonID

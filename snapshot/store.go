@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ var ErrNoSnapshot = errors.New("the store has no snapshot yet: run matchd build"
 //	CURRENT            names the current snapshot and its manifest's hash
 //	PIN                names the one that daemons stay on, if any
 //	SERVED             names those that daemons served, the last one first
+//	LOG                names the log of live changes that belongs to it, if any
 //	secret.key         the secret that hashes are keyed with; owner only
 //	LOCK               held by the build that is under way
 //	snapshots/NAME/    the snapshots
@@ -139,6 +141,22 @@ func (s *Store) Dir() string { return s.dir }
 // are made under secret.
 func IdentifierHasher(secret index.Secret) index.Hasher { return secret.Hasher("identifier") }
 
+// PersonHasher returns the hasher that makes the ids of persons who are new in
+// a snapshot, or beside it; see [NewPersonID].
+func PersonHasher(secret index.Secret) index.Hasher { return secret.Hasher("person") }
+
+// NewPersonID returns the id of a person who is heir of none: a keyed hash of its
+// strongest identifier's hash and of the snapshot before, so that one who is new
+// never gets the id that another has kept.
+func NewPersonID(hasher index.Hasher, strongest index.Hash, previous []byte) (id PersonID) {
+	b := binary.BigEndian.AppendUint64(nil, strongest.Hi)
+	b = append(binary.BigEndian.AppendUint64(b, strongest.Lo), previous...)
+	sum := hasher.Sum(b)
+	binary.BigEndian.PutUint64(id[:], sum.Hi)
+	binary.BigEndian.PutUint64(id[8:], sum.Lo)
+	return id
+}
+
 const secretPrefix = "matchd-key 1 "
 
 // FormatSecret is the content of a key file: a line with a word, a version
@@ -240,6 +258,23 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 		return nil, fmt.Errorf("open snapshot %s: %w", c.Name, err)
 	}
 	return snap, nil
+}
+
+// Manifest reads the manifest of the snapshot that c names, and none of its other
+// files.
+func (s *Store) Manifest(c Current) (m Manifest, err error) {
+	f, err := openFile(s.path(snapshotsName, c.Name), manifestName)
+	if err != nil {
+		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
+	}
+	one := &Snapshot{manifest: f}
+	if err = one.openManifest(c.Manifest); err == nil {
+		m = one.Manifest
+	}
+	if err = errors.Join(err, one.Close()); err != nil {
+		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
+	}
+	return m, nil
 }
 
 // WithCurrent opens the current snapshot, calls f with it, and closes it.

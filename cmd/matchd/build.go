@@ -18,14 +18,15 @@ import (
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build"
 	"github.com/matchd/matchd/snapshot/build/config"
+	"github.com/matchd/matchd/snapshot/build/fold"
 )
 
 // buildFlags are the flags of a build that are not options as they stand.
 type buildFlags struct {
-	asOf, key string
-	maxBad    float64
-	memory    byteSize
-	asJSON    bool
+	asOf, key, live string
+	maxBad          float64
+	memory          byteSize
+	asJSON          bool
 }
 
 func newBuildCommand() *cobra.Command {
@@ -39,14 +40,19 @@ func newBuildCommand() *cobra.Command {
 writes a snapshot, verifies what it wrote, and makes it the store's current one.
 Whatever goes wrong, the store keeps the snapshot that it has.
 
+--live has the log of live changes obeyed, which a store that has one cannot be
+built without: links, segments and consents become part of the snapshot, and
+who is erased or opted out is in it no more, whatever the files say.
+
 A row that cannot be used is reported and counted; above --max-bad-rows the
-build fails. The same files, config, time, key and previous snapshot give the
-same bytes, whatever --memory and --workers.
+build fails. The same files, config, time, key, previous snapshot and position of
+the log give the same bytes, whatever --memory and --workers.
 
 Standard output has what came of it: a table, or one object with --json.
 Progress and bad rows go to standard error, with --json as an object a line.`,
 			Example: `  matchd build --config onboard.yaml --store store
   matchd build --config onboard.yaml --store store --previous --memory 6GiB --tmp /mnt/fast
+  matchd build --config onboard.yaml --store store --live store-events       # which no daemon has open
   zcat logins.csv.gz | matchd build --config onboard.yaml --store store   # of a path "-"`,
 			Args: cobra.MaximumNArgs(1), // the name after --previous
 		}
@@ -60,6 +66,7 @@ Progress and bad rows go to standard error, with --json as an object a line.`,
 	f.Float64Var(&in.maxBad, "max-bad-rows", 1, "percentage of bad rows above which the build fails")
 	f.Var(&in.memory, "memory", "memory that the build may take; beyond it, it works in temporary files")
 	f.StringVar(&o.Tmp, "tmp", "", "folder for temporary files (default: in the store)")
+	f.StringVar(&in.live, "live", "", "the log of live changes to build from too: its folder, if no daemon has it open")
 	f.StringVar(&in.key, "key", "", "key file to make a new store with, so that several stores agree")
 	f.IntVar(&o.Keep, "keep", 3, "how many snapshots to keep in the store; 0 keeps all")
 	f.IntVar(&o.Workers, "workers", 0, "cores to use (default: all)")
@@ -125,6 +132,12 @@ func (in *buildFlags) find(o *build.Options) error {
 		}
 		o.Secret = &secret
 	}
+	if in.live != "" {
+		if err := fold.Exists(in.live); err != nil {
+			return fmt.Errorf("--live: %w", err)
+		}
+		o.Live = fold.Dir(in.live)
+	}
 	if o.Tmp != "" {
 		if info, err := os.Stat(o.Tmp); err != nil {
 			return fmt.Errorf("--tmp: %w; make the folder first", err)
@@ -182,11 +195,14 @@ func limitHeap(memory int64) (restore func()) {
 // advise adds to why a build failed what to do about it.
 func advise(err error, r *build.Report) error {
 	var tooMany *build.TooManyBadRowsError
+	var log *snapshot.OtherLogError
 	switch {
 	case r != nil && r.Snapshot != "":
 		return fmt.Errorf("%s was published and is the current snapshot, but an older one could not be removed: %w", r.Snapshot, err)
 	case errors.As(err, &tooMany):
 		return fmt.Errorf("%w; mend the rows, or allow more with --max-bad-rows", err)
+	case errors.As(err, &log):
+		return fmt.Errorf("%w; name it with --live", err)
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w: nothing was published; make room on the store's disk, or put the temporary files on another with --tmp", err)
 	}

@@ -110,6 +110,12 @@ func printBuilt(w io.Writer, r *build.Report, store string, took time.Duration) 
 	if len(s.Quarantine) > 0 {
 		fmt.Fprintf(t, "links cut\t%s\n", shownCounts(s.Quarantine))
 	}
+	if l := r.Live; l != nil {
+		fmt.Fprintf(t, "live\t%s up to change %d: %s links added, %s rows unlinked, %s segments and %s consents changed\n",
+			l.Log, l.Seq, few(l.Links), few(l.UnlinkedRows), few(l.Segments), few(l.Consents))
+		fmt.Fprintf(t, "\t%s rows of the erased and %s of the opted-out dropped, %s links to them, %s to their contacts\n",
+			few(l.ErasedRows), few(l.OptedOutRows), few(l.DroppedLinkRows), few(l.CutContacts))
+	}
 	if r.Lineage != nil {
 		fmt.Fprintf(t, "persons\t%s, since %s\n", shownCounts(s.Lineage), r.Lineage.Previous)
 	}

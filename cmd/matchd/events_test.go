@@ -2,17 +2,21 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // killable is a daemon in a process of its own.
@@ -132,9 +136,104 @@ clients:
 	d = serveKillable(t, config)
 	is(d, "after kill -9", `"opted_out"`)
 	d.kill()
-	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-02")
-	d = serveKillable(t, config)
+	again := func(day string) {
+		t.Helper()
+		succeed(t, buildArgs(data, store, "--as-of", day, "--live", filepath.Join(dir, "events"))...)
+		d = serveKillable(t, config)
+	}
+	again("2026-11-02")
 	is(d, "after a build of the same files", `"opted_out"`)
 	change(d, "2", "opt_in")
-	is(d, "after the opt-in", `"matched"`)
+	is(d, "after the opt-in", `"unknown"`) // the snapshot does not have it
+	d.kill()
+	again("2026-11-03")
+	is(d, "after a build with the opt-in", `"matched"`)
+}
+
+// TestStoreHasALog refuses to build, serve and look up without the log that
+// belongs to a store, says what to do, and changes nothing.
+func TestStoreHasALog(t *testing.T) {
+	data, store := builtStore(t)
+	events := filepath.Join(t.TempDir(), "events")
+	none, other := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "other")
+	for _, dir := range []string{events, other} {
+		log, err := eventlog.Open(dir, eventlog.Options{})
+		must(t, err)
+		must(t, log.Close())
+	}
+	const id = "crm.acme:C-1"
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	if code, _, errOut := command(t, buildArgs(data, fresh, "--live", none)...); code != exitFailed || !strings.Contains(errOut, none) {
+		t.Errorf("--live of no log: exit code %d, %s", code, errOut)
+	}
+	var r struct {
+		Live struct {
+			Log string
+			Seq uint64
+		} `json:"live_changes"`
+	}
+	decode(t, succeed(t, buildArgs(data, store, "--json", "--live", events)...), &r)
+	if len(r.Live.Log) != 32 || r.Live.Seq != 0 {
+		t.Errorf("the report says %+v", r)
+	}
+	if out := succeed(t, buildArgs(data, store, "--live", events)...); !strings.Contains(out, r.Live.Log+" up to change 0") {
+		t.Errorf("it does not say from what log:\n%s", out)
+	}
+	before := snapshotNames(t, store)
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"--live", buildArgs(data, store)},
+		{r.Live.Log, buildArgs(data, store, "--live", other)},
+		{"--events", []string{"serve", "--store", store, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}},
+		{none, []string{"serve", "--store", store, "--events", none, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}},
+		{r.Live.Log, []string{"serve", "--store", store, "--events", other, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}},
+		{"--without-log", []string{"lookup", "--store", store, id}},
+		{none, []string{"lookup", "--store", store, "--events", none, id}},
+		{r.Live.Log, []string{"lookup", "--store", store, "--events", other, id}},
+	} {
+		code, out, errOut := command(t, c.args...)
+		if code != exitFailed || !strings.Contains(errOut, c.says) || out != "" {
+			t.Errorf("%q: exit code %d; it does not say %q:\n%s%s", c.args, code, c.says, out, errOut)
+		}
+		if _, err := os.Stat(none); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("%q made a log", c.args)
+		}
+	}
+	if after := snapshotNames(t, store); !slices.Equal(before, after) {
+		t.Errorf("snapshots %q, and %q before", after, before)
+	}
+	if code, _, _ := command(t, "lookup", "--store", store, "--events", events, "--without-log", id); code != exitUsage {
+		t.Errorf("both: exit code %d", code)
+	}
+	if out := succeed(t, "lookup", "--store", store, "--without-log", id); !strings.Contains(out, "opted out") {
+		t.Errorf("it does not say what it leaves aside: %s", out)
+	}
+	if out := succeed(t, "lookup", "--store", store, "--without-log", "--json", id); !strings.Contains(out, `"without_log":true`) {
+		t.Errorf("nor as JSON: %s", out)
+	}
+	if out := succeed(t, "lookup", "--store", store, "--events", events, "--json", id); strings.Contains(out, "without_log") {
+		t.Errorf("with its log: %s", out)
+	}
+	log, err := eventlog.Open(events, eventlog.Options{})
+	must(t, err)
+	defer func() { must(t, log.Close()) }()
+	for says, args := range map[string][]string{
+		"--live-key-file": buildArgs(data, store, "--live", events),
+		"ask the daemon":  {"lookup", "--store", store, "--events", events, id},
+	} {
+		if code, _, errOut := command(t, args...); code != exitFailed || !strings.Contains(errOut, says) {
+			t.Errorf("%q of a log that is open: exit code %d, %s", args, code, errOut)
+		}
+	}
+}
+
+func snapshotNames(t *testing.T, dir string) []string {
+	t.Helper()
+	store, err := snapshot.OpenStore(dir)
+	must(t, err)
+	names, err := store.Snapshots()
+	must(t, err)
+	return names
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,19 +11,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/fold"
 )
 
 func newLookupCommand() *cobra.Command {
 	var (
-		store, tenant, at string
-		explain, asJSON   bool
+		o  lookupOptions
+		at string
 	)
 	cmd := &cobra.Command{
 		Use:   "lookup --store DIR ID...",
 		Short: "Answer identifiers offline, from a store",
 		Long: `Answers each identifier as the daemon would answer the owner of the store: all
 tenants, segments and namespaces. --tenant narrows it to one tenant's grant.
+
+A store that has a log of live changes is answered from with it, in --events,
+while no daemon has it open; or --without-log tells what the snapshot alone has,
+those who opted out or were erased since it was built among it.
 
 --explain tells how the answer came about: which shard, record, links and
 methods, and what consent decided. It shows what no client may learn.`,
@@ -31,30 +38,36 @@ methods, and what consent decided. It shows what no client may learn.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	f := cmd.Flags()
-	f.StringVar(&store, "store", "", "the store to answer from")
-	f.StringVar(&tenant, "tenant", "", "answer as a client with a grant for this tenant alone")
+	f.StringVar(&o.store, "store", "", "the store to answer from")
+	f.StringVar(&o.events, "events", "", "folder of the store's log of live changes, to obey it")
+	f.BoolVar(&o.withoutLog, "without-log", false, "answer although the store has a log, as if nobody had opted out or been erased since the build")
+	f.StringVar(&o.tenant, "tenant", "", "answer as a client with a grant for this tenant alone")
 	f.StringVar(&at, "at", "", "answer as of this time, RFC 3339 or YYYY-MM-DD (default: now)")
-	f.BoolVar(&explain, "explain", false, "tell how the answer came about")
-	f.BoolVar(&asJSON, "json", false, "print JSON, one answer a line")
+	f.BoolVar(&o.explain, "explain", false, "tell how the answer came about")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON, one answer a line")
 	required(cmd, "store")
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		now := time.Now
+		o.now = time.Now
+		if o.withoutLog && o.events != "" {
+			return usage(errors.New("--without-log does not go with --events"))
+		}
 		if at != "" {
 			t, err := snapshot.ParseTime(at)
 			if err != nil {
 				return usage(fmt.Errorf("--at: %w", err))
 			}
-			now = func() time.Time { return t }
+			o.now = func() time.Time { return t }
 		}
-		return lookup(cmd.OutOrStdout(), lookupOptions{store, tenant, now, explain, asJSON}, ids)
+		return lookup(cmd.OutOrStdout(), o, ids)
 	}
 	return cmd
 }
 
 type lookupOptions struct {
-	store, tenant   string
-	now             func() time.Time
-	explain, asJSON bool
+	store, tenant, events string
+	now                   func() time.Time
+	explain, asJSON       bool
+	withoutLog            bool
 }
 
 // operator is the client that offline lookups are answered as.
@@ -65,7 +78,7 @@ func lookup(out io.Writer, o lookupOptions, ids []string) (err error) {
 	if err != nil {
 		return err
 	}
-	e, err := engine.New(engine.Options{Store: store, Now: o.now})
+	e, err := openLookup(store, &o)
 	if err != nil {
 		return err
 	}
@@ -89,12 +102,44 @@ func lookup(out io.Writer, o lookupOptions, ids []string) (err error) {
 	if err := s.Match(&b, list); err != nil {
 		return err
 	}
+	if o.withoutLog && !o.asJSON {
+		fmt.Fprintln(out, "without the store's log of live changes: who opted out or was erased since the build is answered as before")
+	}
 	for i := range b.Answers {
 		if err := printAnswer(out, o, &s, &b, &b.Answers[i], ids[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// openLookup makes the engine, with the store's log of live changes where there
+// is one. Where it is left aside, o says so afterwards.
+func openLookup(store *snapshot.Store, o *lookupOptions) (*engine.Engine, error) {
+	if o.withoutLog {
+		id, err := store.Log()
+		if err != nil {
+			return nil, err
+		}
+		o.withoutLog = id != ""
+	} else if err := checkLog(store, o.events, "--events, or say --without-log"); err != nil {
+		return nil, err
+	}
+	e, err := engine.New(engine.Options{Store: store, Now: o.now, WithoutLog: o.withoutLog})
+	if err != nil || o.events == "" {
+		return e, err
+	}
+	err = fold.Exists(o.events)
+	if err == nil {
+		err = e.OpenChanges(o.events)
+	}
+	if errors.Is(err, eventlog.ErrInUse) {
+		err = fmt.Errorf("%w: a daemon has it open: ask the daemon", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
 }
 
 // operatorOf returns a client with every grant, or one tenant's.
@@ -117,6 +162,7 @@ type shownAnswer struct {
 	Person      string              `json:"person,omitempty"`
 	Profiles    []shownProfile      `json:"profiles,omitempty"`
 	Snapshot    string              `json:"snapshot"`
+	WithoutLog  bool                `json:"without_log,omitempty"` // live changes are not obeyed
 	Explanation *engine.Explanation `json:"explanation,omitempty"`
 }
 
@@ -131,7 +177,7 @@ type shownProfile struct {
 }
 
 func printAnswer(out io.Writer, o lookupOptions, s *engine.Session, b *engine.Batch, a *engine.Answer, id string) error {
-	shown := shownAnswer{ID: id, Status: "none", Reason: string(a.Reason), Snapshot: s.Snapshot()}
+	shown := shownAnswer{ID: id, Status: "none", Reason: string(a.Reason), Snapshot: s.Snapshot(), WithoutLog: o.withoutLog}
 	if a.Matched() {
 		shown.Status, shown.Reason, shown.Person = "matched", "", s.Person(a).String()
 	}

@@ -45,7 +45,10 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 		if within(s.Path, s.Events) {
 			return nil, fmt.Errorf("the log of live changes %s lies in the store %s: whoever restores the store would take opt-outs back; name a folder beside it", s.Events, s.Path)
 		}
-		e, err := openEngine(store, o, s.Events)
+		if err := checkLog(store, s.Events, "events in the config, or --events"); err != nil {
+			return nil, err
+		}
+		e, err := openEngine(store, o, s)
 		if err != nil {
 			return nil, err
 		}
@@ -54,13 +57,13 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 	return engine.NewPools(list...)
 }
 
-func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Log: o.log})
+func openEngine(store *snapshot.Store, o daemonOptions, s server.StoreConfig) (*engine.Engine, error) {
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Retention: s.Retention, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
-	if events != "" { // first, so that nothing is answered without what is in it
-		if err := e.OpenChanges(events); err != nil {
+	if s.Events != "" { // first, so that nothing is answered without what is in it
+		if err := e.OpenChanges(s.Events); err != nil {
 			return nil, errors.Join(err, e.Close())
 		}
 	}

@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,10 @@ type Bound struct {
 	Tenant, Key string
 	Hash        index.Hash
 	OfCustomer  bool
+	// Normalised says, of an opt-out and an erasure, by which profiles of rules
+	// contact identifiers in it were made, see [FormatNormalised]; empty where it
+	// has none, or that was not known.
+	Normalised string
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
 	Contacts []index.Hash
@@ -48,6 +53,9 @@ type Names struct {
 	Key string
 	// Tenants are the names of the store's tenants.
 	Tenants []string
+	// Normalised are the profiles of rules by which the store makes contact
+	// identifiers, by namespace.
+	Normalised map[string]string
 	// CheckKey refuses identifiers, by their keys, and CheckText segments, that
 	// may not be kept: contact data in clear, and placeholders that would join
 	// strangers. They are those of the builder, so that a change is refused where
@@ -56,13 +64,14 @@ type Names struct {
 	CheckText func(text string) error
 }
 
-// canonical returns the canonical text and the hash of an identifier.
-func (n *Names) canonical(text string) (string, index.Hash, error) {
+// hash returns the hash of an identifier, in the snapshot's way, and its
+// namespace.
+func (n *Names) hash(text string) (index.Hash, index.NamespaceID, error) {
 	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
 	if err != nil {
-		return "", index.Hash{}, err
+		return index.Hash{}, 0, err
 	}
-	return string(n.Namespaces.AppendText(nil, ns, n.Namespaces.Value(ns, key))), n.Hasher.Sum(key), nil
+	return n.Hasher.Sum(key), ns, nil
 }
 
 // kept is canonical, for an identifier whose text is kept.
@@ -79,7 +88,7 @@ func (n *Names) kept(text string) (string, error) {
 
 // Hash returns the hash of an identifier, in the snapshot's way.
 func (n *Names) Hash(text string) (index.Hash, error) {
-	_, h, err := n.canonical(text)
+	h, _, err := n.hash(text)
 	return h, err
 }
 
@@ -152,11 +161,38 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 	if b.OfCustomer {
 		text, what = index.CRMPrefix+e.Customer, "customer"
 	}
-	var err error
-	if _, b.Hash, err = n.canonical(text); err != nil {
+	h, ns, err := n.hash(text)
+	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	b.Hash = h
+	switch name := n.Namespaces.At(ns).Name; {
+	case b.Type == Erase:
+		b.Normalised = FormatNormalised(n.Normalised) // of its contacts
+	case b.Type == OptOut && n.Normalised[name] != "":
+		b.Normalised = FormatNormalised(map[string]string{name: n.Normalised[name]})
+	}
 	return nil
+}
+
+// FormatNormalised is the text of profiles of rules by namespace: each as
+// namespace=profile, sorted, with spaces between.
+func FormatNormalised(by map[string]string) string {
+	var parts []string
+	for _, ns := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, ns+"="+by[ns])
+	}
+	return strings.Join(parts, " ")
+}
+
+// ParseNormalised reads what [FormatNormalised] wrote.
+func ParseNormalised(text string) map[string]string {
+	by := map[string]string{}
+	for part := range strings.FieldsSeq(text) {
+		ns, profile, _ := strings.Cut(part, "=")
+		by[ns] = profile
+	}
+	return by
 }
 
 // Concerns lists the tenants whose data a change is about, or [All]: of a link

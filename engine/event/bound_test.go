@@ -95,6 +95,35 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestNormalised notes by which rules contact identifiers were made, where a
+// change is about any.
+func TestNormalised(t *testing.T) {
+	n := names(t)
+	n.Normalised = map[string]string{index.PhoneSHA256: "e164/1", index.EmailSHA256: "uid2/1"}
+	const both = "email_sha256=uid2/1 phone_sha256=e164/1"
+	email := index.EmailSHA256 + ":" + strings.Repeat("ab", 32)
+	for text, want := range map[string]string{
+		`"type":"opt_out","tenant":"acme","identifier":"` + email + `"`: "email_sha256=uid2/1",
+		`"type":"opt_in","tenant":"acme","identifier":"` + email + `"`:  "",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1"`: "",
+		`"type":"erase","tenant":"acme","customer":"acme:1"`:            both,
+		`"type":"segment_add","customer":"acme:1","segment":"vip"`:      "",
+	} {
+		e, err := event.Parse([]byte(`{"id":"e",` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := e.Bind(n, "shop", morning)
+		if err != nil || b.Normalised != want {
+			t.Errorf("%s: %q, %v", text, b.Normalised, err)
+		}
+		sameAgain(t, &b)
+	}
+	if got := event.ParseNormalised(both); !reflect.DeepEqual(got, n.Normalised) {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestBindRefuses is about what a store does not know, and times to come.
 func TestBindRefuses(t *testing.T) {
 	for text, want := range map[string]string{
@@ -173,6 +202,9 @@ func randomBound(t *rapid.T) event.Bound {
 				b.Contacts = nil
 			}
 		}
+		if b.Type != event.OptIn && rapid.Bool().Draw(t, "made") {
+			b.Normalised = "x" + text.Draw(t, "normalised")
+		}
 	}
 	return b
 }
@@ -184,7 +216,12 @@ func TestRecords(t *testing.T) {
 		b := randomBound(t)
 		sameAgain(t, &b)
 		body := b.Append(nil)
+		bare := b
+		bare.Normalised = "" // the end that need not be there
 		for n := range body {
+			if n == len(bare.Append(nil)) {
+				continue
+			}
 			if _, err := event.Decode(body[:n]); !errors.Is(err, event.ErrRecord) {
 				t.Fatalf("%d of %d bytes: %v", n, len(body), err)
 			}
@@ -223,6 +260,8 @@ func goldenChanges(t testing.TB) []event.Bound {
 		{Type: event.OptOut, At: morning.UnixNano(), Client: "shop", Tenant: "*", Key: "0123456789abcdef", Hash: h},
 		{Type: event.OptIn, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true},
 		{Type: event.Erase, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true, Contacts: []index.Hash{{Hi: 1, Lo: 2}, {Hi: 1, Lo: 3}}},
+		{Type: event.OptOut, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, Normalised: "email_sha256=uid2/1"},
+		{Type: event.Erase, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true, Normalised: "email_sha256=uid2/1 phone_sha256=e164/1"},
 	}
 }
 

@@ -49,6 +49,9 @@ func (b *Bound) Append(dst []byte) []byte {
 				dst = appendHash(dst, h)
 			}
 		}
+		if b.Normalised != "" {
+			dst = appendText(dst, b.Normalised)
+		}
 	}
 	return dst
 }
@@ -92,6 +95,10 @@ func Decode(body []byte) (Bound, error) {
 		if b.Type == Erase {
 			b.Contacts = r.hashes()
 		}
+		if len(r.b) > 0 {
+			b.Normalised = r.text()
+			r.failed = r.failed || b.Normalised == "" || b.Type == OptIn
+		}
 	default:
 		r.failed = true
 	}
@@ -99,6 +106,14 @@ func Decode(body []byte) (Bound, error) {
 		return Bound{}, ErrRecord
 	}
 	return b, nil
+}
+
+// TypeOf is the type of a change, by its encoding alone, and 0 of what is none.
+func TypeOf(body []byte) Type {
+	if len(body) < 2 || body[0] != Version || Type(body[1]) >= types {
+		return 0
+	}
+	return Type(body[1])
 }
 
 // reader reads fields, until one is not there.

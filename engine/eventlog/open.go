@@ -76,7 +76,7 @@ func (l *Log) open() error {
 	v := verified{}
 	if found.store {
 		if l.lock, err = pebble.LockDirectory(l.store(), l.opts.FS); err != nil {
-			return fmt.Errorf("another process may have it open: %w", err)
+			return fmt.Errorf("%w: %w", ErrInUse, err)
 		}
 		if v, err = l.verify(found); err != nil {
 			return err
@@ -276,7 +276,7 @@ func (l *Log) openStore(v verified) (err error) {
 	}
 	if l.lock == nil {
 		if l.lock, err = pebble.LockDirectory(l.store(), l.opts.FS); err != nil {
-			return fmt.Errorf("another process may have it open: %w", err)
+			return fmt.Errorf("%w: %w", ErrInUse, err)
 		}
 	}
 	db, err := pebble.Open(l.store(), storeOptions(l.gate, l.lock, l.watch))
@@ -344,8 +344,7 @@ func (l *Log) closeGap(v verified) (time.Time, error) {
 
 // own is a record of the log's own.
 func own(k Kind, body []byte) *stored {
-	s := event(&Entry{}, appendSecret(nil, body))
-	s.Kind = k
+	s := sealed(k, &Entry{}, appendSecret(nil, body))
 	return &s
 }
 

@@ -128,6 +128,25 @@ func (e Entry) Segments() iter.Seq[Segment] {
 	}
 }
 
+// Ended are the segments that the snapshot has the customer in by a change alone,
+// or may have, although the time of the change is over at a time in Unix seconds:
+// those that were added, are folded, and had not ended when the snapshot was
+// built.
+func (e Entry) Ended(built, now int64) iter.Seq[Segment] {
+	return func(yield func(Segment) bool) {
+		for rest := e.items; len(rest) > 0; {
+			var i item
+			if i, rest = first(rest); i.kind != kindSegment || i.seq() > e.in.applied || i.flags() == 0 {
+				continue
+			}
+			s := Segment{i.fact(), i.key, true, i.until()}
+			if s.InForce(built) && !s.InForce(now) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
 // Consent is the customer's consent, and false where there is none that is not
 // folded.
 func (e Entry) Consent() (c Consent, ok bool) {

@@ -51,6 +51,9 @@ type Options struct {
 	Previous string
 	// MaxBadRows is the share of rows that may be bad, from 0 to 1.
 	MaxBadRows float64
+	// Live, if not nil, gives the live changes of the store's log, which a store
+	// that has one cannot be built without.
+	Live LiveSource
 	// Secret is that of a new store; nil makes one up.
 	Secret *index.Secret
 	// Keep is how many snapshots stay in the store; 0 keeps all.
@@ -118,6 +121,7 @@ type builder struct {
 	draft    *snapshot.Draft
 	previous *snapshot.Snapshot // nil where none is named
 	secret   index.Secret
+	live     *Live // nil where there is no log
 	space    *spill.Space
 	oldest   snapshot.Day // of links that are not too old
 
@@ -126,11 +130,8 @@ type builder struct {
 	progress progress
 }
 
-// Purposes of hashers; see index.Secret.Hasher.
-const (
-	personPurpose  = "person"
-	contentPurpose = "content"
-)
+// contentPurpose is that of a hasher; see index.Secret.Hasher.
+const contentPurpose = "content"
 
 // Run builds and publishes a snapshot. On an error the store keeps the snapshot
 // that it has, unless what failed is the removal of old ones, after the new one
@@ -142,6 +143,9 @@ const (
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	b := &builder{opts: o}
 	if err := b.prepare(); err != nil {
+		return nil, err
+	}
+	if err := b.prepareLive(); err != nil {
 		return nil, err
 	}
 	if err := b.open(); err != nil {
@@ -221,6 +225,7 @@ func (b *builder) prepare() (err error) {
 	if b.cfg.AsOf.IsZero() {
 		return errors.New("the build has no as_of: give it in the config or on the command line")
 	}
+	b.cfg.Live = o.Live != nil
 	if err := b.prepareConfig(); err != nil {
 		return err
 	}
@@ -300,6 +305,9 @@ func (b *builder) snapshotID(m snapshot.Meta, sum rowSum) (id snapshot.ID) {
 		snapshot.FormatVersion, snapshot.Revision, m.KeyID, m.AsOf.Unix(), m.IndexShards, m.RecordShards)
 	if b.previous != nil {
 		fmt.Fprintf(h, "previous %s\n", b.previous.Name())
+	}
+	if b.live != nil {
+		fmt.Fprintf(h, "live %s %d %x\n", b.live.Log, b.live.Seq, b.live.Hash)
 	}
 	h.Write(b.cfg.Canonical())
 	for _, v := range []uint64{sum.hi, sum.lo, sum.rows} {

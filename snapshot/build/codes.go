@@ -34,6 +34,14 @@ func (c *codes) number(tenant uint16, code string) (string, uint32) {
 	return c.list[n].Code, n
 }
 
+// has reports whether a segment is known.
+func (c *codes) has(tenant uint16, code string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.numbers[snapshot.Segment{Tenant: tenant, Code: code}]
+	return ok
+}
+
 // rank sorts the segments by tenant and code, and returns the new number of
 // each: what comes after does not depend on the order of rows.
 func (c *codes) rank() []uint32 {

@@ -23,6 +23,9 @@ const (
 	recordLink            // another identifier's hash, and how the two are linked
 	recordRow             // the length of a row about the customer, and the row
 	recordPrevious        // the person of the previous snapshot that it was in
+	recordSegment         // live: a segment that the customer is in, or not
+	recordConsent         // live: the customer's consent
+	recordWithheld        // live: a tenant that the identifier, which is not named, is withheld from
 )
 
 // appendHead appends what is before what is said of an identifier: kind,

@@ -52,7 +52,12 @@ func (d *decoder) numbered() numberedLink {
 func (j *joining) run(ctx context.Context, s *stage) error {
 	err := s.each(ctx, partitions, func() (func(int) error, func() error) {
 		w := &joinWorker{j: j, out: j.links.Writer()}
-		return w.partition, func() error { return w.out.Close() }
+		return w.partition, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			j.n.did.CutContacts += w.cut
+			return w.out.Close()
+		}
 	})
 	if err != nil {
 		return err
@@ -68,6 +73,7 @@ type joinWorker struct {
 	dir    []uint32
 	shift  int
 	record []byte
+	cut    int64 // links of identifiers that are withheld
 }
 
 // hashSize is the length of a record of numbering.hashes.
@@ -91,6 +97,10 @@ func (w *joinWorker) partition(p int) error {
 				return fmt.Errorf("partition %d: a link to an identifier that was not read", p)
 			}
 			l := numberedLink{a: n.base[h.partition] + h.id, b: n.base[p] + at, method: h.method, source: h.source, seen: h.seen}
+			if len(n.withheld) > 0 && w.j.drops(l.a, l.b, w.j.nodes[h.ns], w.j.nodes[w.namespace(at)]) {
+				w.cut++
+				continue
+			}
 			to := w.orient(&l, int(h.partition), p, h.ns, w.namespace(at))
 			w.record = appendNumbered(w.record[:0], &l)
 			if err := w.out.Put(to, w.record); err != nil {

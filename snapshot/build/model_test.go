@@ -22,6 +22,7 @@ type world struct {
 	cfg   *config.Config
 	links []worldLink
 	rows  []worldRow
+	live  *worldLive // nil where there are no live changes
 }
 
 type worldLink struct {
@@ -38,6 +39,7 @@ type worldRow struct {
 	age      int // of its file, in days
 	segments []string
 	consent  snapshot.ConsentState
+	contacts []string
 }
 
 // ownSourcesOnly is how many sources are the tenants' own, and come first.
@@ -149,6 +151,9 @@ func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot
 		t.Fatal(err)
 	}
 	b.space = spill.NewSpace(func() (string, error) { return t.TempDir(), nil }, int64(seed%3)*20_000)
+	if w.live != nil {
+		b.live, b.report.Live = w.live.given(t, w), &LiveReport{}
+	}
 	n := w.number(t, b, rand.New(rand.NewPCG(seed, 1)))
 	ctx := context.Background()
 	g, oldest, err := b.connect(ctx, n)
@@ -170,6 +175,10 @@ func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot
 	if err := b.space.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if w.live != nil {
+		b.report.Live.add(&w.live.rows)
+		w.live.did = *b.report.Live
+	}
 	files := map[string][]byte{}
 	for name, f := range disk.files {
 		files[name] = f.Bytes()
@@ -189,10 +198,15 @@ func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot
 func (w *world) number(t testing.TB, b *builder, r *rand.Rand) *numbering {
 	t.Helper()
 	out := &rowWriter{r: &reader{
-		ns: b.ns, tracer: b.tracer, ids: snapshot.IdentifierHasher(b.secret), oldest: b.oldest, codes: newCodes(), rows: &b.progress.rows,
+		ns: b.ns, tracer: b.tracer, asOf: b.cfg.AsOf.Unix(), ids: snapshot.IdentifierHasher(b.secret), oldest: b.oldest, codes: newCodes(), rows: &b.progress.rows,
 		to: b.space.Store("rows", partitions),
 	}, cache: map[string]uint32{}}
 	out.out = out.r.to.Writer()
+	var err error
+	if out.r.live, err = b.liveRules(out.r.ids); err != nil {
+		t.Fatal(err)
+	}
+	out.did = &LiveReport{}
 	id := func(text string) normalise.Identifier {
 		key, ns, err := b.ns.AppendKey(nil, []byte(text))
 		if err != nil {
@@ -206,23 +220,38 @@ func (w *world) number(t testing.TB, b *builder, r *rand.Rand) *numbering {
 		if r.IntN(2) == 0 {
 			l.a, l.b = l.b, l.a
 		}
-		if err := out.link(&normalise.Link{Left: id(l.a), Right: id(l.b), Method: l.method, Source: l.source, Seen: l.seen}); err != nil {
+		if err := out.link(&normalise.Link{Left: id(l.a), Right: id(l.b), Method: l.method, Source: l.source, Seen: l.seen, At: l.at()}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, i := range r.Perm(len(w.rows)) {
 		o := w.rows[i]
 		clear(out.cache)
+		if out.r.live != nil && w.live.forgotten(t, out, &o) {
+			continue
+		}
+		ids := []normalise.Identifier{id(o.customer)}
+		for _, c := range o.contacts {
+			ids = append(ids, id(c))
+		}
 		err := out.profile(&normalise.Profile{
-			Tenant: o.tenant, Kind: o.kind, Consent: o.consent, Segments: o.segments, Seen: newest - snapshot.Day(o.age),
-			Identifiers: []normalise.Identifier{id(o.customer)},
+			Tenant: o.tenant, Source: ownSources(w.cfg)[o.tenant], Kind: o.kind, Consent: o.consent, Segments: o.segments, Seen: newest - snapshot.Day(o.age),
+			Identifiers: ids,
 		}, testAsOf.AddDate(0, 0, -o.age).Unix())
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	if b.live != nil {
+		if err := b.writeLive(out.r); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := out.out.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if w.live != nil {
+		w.live.rows = *out.did
 	}
 	n := b.numbering(out.r.codes, out.r.to)
 	if err := n.run(context.Background(), b.begin("number")); err != nil {

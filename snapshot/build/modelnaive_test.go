@@ -117,15 +117,16 @@ func (w *world) profileText(customer string) string {
 	}
 	p := rows[0]
 	var segments []string
-	for _, s := range []string{"a", "b", "c"} {
-		if !slices.ContainsFunc(rows, func(r worldRow) bool { return !slices.Contains(r.segments, s) }) {
+	for _, s := range []string{"a", "b", "c", "d"} {
+		in := !slices.ContainsFunc(rows, func(r worldRow) bool { return !slices.Contains(r.segments, s) })
+		if w.live.segment(customer, s, rows[0].asOf(), in) {
 			segments = append(segments, s)
 		}
 	}
 	for _, r := range rows {
 		p.kind = max(p.kind, r.kind)
 	}
-	said := statements(rows)
+	said := w.said(customer)
 	tenant := &w.cfg.Tenants[p.tenant]
 	consent := permitsText(said, tenant, func(purpose snapshot.Purposes, now int64) bool {
 		return naivePermits(said, tenant, purpose, now)
@@ -133,12 +134,13 @@ func (w *world) profileText(customer string) string {
 	return fmt.Sprintf("%s %v %q %s", customer, p.kind, segments, consent)
 }
 
-// statements are what rows say about consent.
-func statements(rows []worldRow) (said []snapshot.ConsentState) {
+// said are what rows, or the customer later, say about consent.
+func (w *world) said(customer string) (said []snapshot.ConsentState) {
+	rows := w.newestRows(customer)
 	for _, r := range rows {
 		said = append(said, r.consent)
 	}
-	return said
+	return w.live.consent(customer, rows[0].asOf(), said, &w.cfg.Tenants[rows[0].tenant])
 }
 
 // naivePermits reports whether rows from files of one time permit a purpose:

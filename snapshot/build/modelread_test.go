@@ -49,7 +49,7 @@ func personText(t testing.TB, w *world, s *snapshot.Snapshot, addr uint64, r *sn
 			t.Fatalf("purposes without consent: %v", p.Consent)
 		}
 		tenant := &w.cfg.Tenants[p.Tenant]
-		consent := permitsText(statements(w.newestRows(customer)), tenant, func(purpose snapshot.Purposes, now int64) bool {
+		consent := permitsText(w.said(customer), tenant, func(purpose snapshot.Purposes, now int64) bool {
 			return privacy.Consent(p.Consent, tenant.LegalBasis, purpose, now) == privacy.Allowed
 		})
 		profiles = append(profiles, fmt.Sprintf("%s %v %q %s", customer, p.Kind, codes, consent))

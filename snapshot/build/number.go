@@ -35,6 +35,12 @@ type numbering struct {
 	base  []uint32 // by partition: the number of its first identifier; one more
 	sizes []int64  // by segment: how many profiles it has
 	total Tally
+
+	// withheld are contact identifiers of erased customers, by number, and the
+	// tenants that they are withheld from; found is the same before base is.
+	withheld map[uint32]tenantSet
+	found    []withheldID
+	did      LiveReport
 }
 
 // Tally counts what was numbered.
@@ -74,6 +80,11 @@ func (n *numbering) number() error {
 		return fmt.Errorf("%d identifiers: at most %d can be built into one store; split the pool", total, uint32(math.MaxUint32-1))
 	}
 	n.total.Identifiers = int64(total)
+	n.withheld = make(map[uint32]tenantSet, len(n.found))
+	for _, f := range n.found {
+		n.withheld[n.base[f.partition]+f.number] = f.tenants
+	}
+	n.found = nil
 	return n.from.Drop()
 }
 
@@ -115,6 +126,11 @@ type numberWorker struct {
 	old   []byte
 	rows  []row
 	links []linkTail
+	live  liveProfile
+	hides tenantSet // whom it is withheld from
+
+	found []withheldID
+	did   LiveReport
 }
 
 func (w *numberWorker) close(s *stage) error {
@@ -126,6 +142,8 @@ func (w *numberWorker) close(s *stage) error {
 	w.n.oldest = min(w.n.oldest, w.oldest)
 	w.n.total.Profiles += w.total.Profiles
 	w.n.total.Merged += w.total.Merged
+	w.n.found = append(w.n.found, w.found...)
+	w.n.did.add(&w.did)
 	return errors.Join(w.nodes.Close(), w.hashes.Close(), w.half.Close())
 }
 
@@ -160,6 +178,9 @@ func (w *numberWorker) partition(p int) error {
 			return err
 		}
 		if w.given {
+			if len(w.hides) > 0 {
+				w.found = append(w.found, withheldID{p, number, joinTenants(w.hides, len(w.n.tenants))})
+			}
 			if err := w.write(p, number); err != nil {
 				return err
 			}
@@ -195,6 +216,12 @@ func (d *decoder) skipRecord() index.Hash {
 		d.bytes(int(d.u32()))
 	case recordPrevious:
 		d.bytes(ancestorSize)
+	case recordSegment:
+		d.bytes(liveSegmentSize)
+	case recordConsent:
+		d.bytes(liveConsentSize)
+	case recordWithheld:
+		d.bytes(tenantSize)
 	}
 	return h.hash
 }
@@ -202,15 +229,21 @@ func (d *decoder) skipRecord() index.Hash {
 // gather reads the records of one identifier.
 func (w *numberWorker) gather(chunks [][]byte, keys []index.Entry) error {
 	w.given, w.old, w.rows, w.links = false, nil, w.rows[:0], w.links[:0]
+	w.live, w.hides = liveProfile{segments: w.live.segments[:0]}, nil
+	named := false
 	for i := range keys {
 		d := decoder{chunks[keys[i].Addr>>32][uint32(keys[i].Addr):]}
 		h := d.head()
-		if i == 0 {
-			w.id = h
+		if h.kind == recordWithheld {
+			w.hides = append(w.hides, d.u16())
+			continue
+		}
+		if !named {
+			w.id, named = h, true
 		} else if h.ns != w.id.ns || !bytes.Equal(h.value, w.id.value) {
 			return errCollision
 		}
-		w.given = w.given || h.kind != recordPrevious
+		w.given = w.given || h.kind < recordPrevious
 		switch h.kind {
 		case recordLink:
 			w.links = append(w.links, d.linkTail())
@@ -223,6 +256,12 @@ func (w *numberWorker) gather(chunks [][]byte, keys []index.Entry) error {
 			w.rows = append(w.rows, r)
 		case recordPrevious:
 			w.old = d.bytes(ancestorSize)
+		case recordSegment:
+			s := d.liveSegment()
+			s.segment = w.n.ranks[s.segment]
+			w.live.segments = append(w.live.segments, s)
+		case recordConsent:
+			w.live.consent = d.liveConsent()
 		}
 	}
 	return nil
@@ -265,6 +304,9 @@ func (w *numberWorker) write(p int, number uint32) error {
 // profile appends what the rows of a customer come to, after its length.
 func (w *numberWorker) profile() {
 	q := mergeRows(w.rows, w.n.tenants)
+	segments, consents := w.live.alter(&q, w.rows[0].asOf, &w.n.tenants[q.tenant])
+	w.did.Segments += segments
+	w.did.Consents += consents
 	for _, s := range q.segments {
 		w.sizes[s]++
 	}

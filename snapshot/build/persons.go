@@ -41,6 +41,7 @@ type resolution struct {
 	kept, dropped, shared int64 // persons; sets without profile; shared identifiers
 	cuts                  [reasons]int64
 	lineage               lineage
+	live                  LiveReport
 }
 
 // reasons is one more than the last of resolve.Reasons, and tooConnected after
@@ -65,6 +66,7 @@ func (r *resolution) add(o *resolution) {
 		r.cuts[i] += n
 	}
 	r.lineage.add(&o.lineage)
+	r.live.add(&o.live)
 }
 
 func (r *resolving) run(ctx context.Context, s *stage) error {
@@ -231,22 +233,17 @@ func (w *personWorker) loadNodes(i int) error {
 // set resolves one connected set. Links to crowded identifiers, which are not
 // in it, and links that are too weak for a set that was too large, are cut.
 func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) error {
-	w.kinds, w.edges, w.edgeOf = w.kinds[:0], w.edges[:0], w.edgeOf[:0]
-	for i := range nodes {
-		w.kinds = append(w.kinds, w.r.nodes[nodes[i].ns])
+	withheld := len(w.r.g.n.withheld) > 0
+	if withheld {
+		links = w.unnamed(links)
 	}
-	whole := true
-	for i := range links {
-		l := &links[i]
-		if l.cut != resolve.Kept {
-			whole = false
-			continue
-		}
-		w.edges = append(w.edges, w.edge(nodes, l))
-		w.edgeOf = append(w.edgeOf, uint32(i))
+	res, whole := w.decide(nodes, links)
+	connected := true // as a set is, until identifiers are taken out
+	for withheld && w.unreached(&nodes, &links, &res) {
+		res, whole = w.decide(nodes, links)
+		connected = false
 	}
-	res := w.resolver.Resolve(w.kinds, w.edges)
-	w.split(links, &res)
+	w.split(links, &res, connected && !res.Cut)
 	edges := w.inside
 	for list := w.members; len(list) > 0; {
 		person := list[0].person
@@ -268,13 +265,33 @@ func (w *personWorker) set(group int, nodes []groupNode, links []groupLink) erro
 	return nil
 }
 
-// split sorts the nodes of a set, and the edges that were not cut, by person.
-func (w *personWorker) split(links []groupLink, res *resolve.Result) {
+// decide resolves a set, and reports whether no link was cut before.
+func (w *personWorker) decide(nodes []groupNode, links []groupLink) (res resolve.Result, whole bool) {
+	w.kinds, w.edges, w.edgeOf = w.kinds[:0], w.edges[:0], w.edgeOf[:0]
+	for i := range nodes {
+		w.kinds = append(w.kinds, w.r.nodes[nodes[i].ns])
+	}
+	whole = true
+	for i := range links {
+		l := &links[i]
+		if l.cut != resolve.Kept {
+			whole = false
+			continue
+		}
+		w.edges = append(w.edges, w.edge(nodes, l))
+		w.edgeOf = append(w.edgeOf, uint32(i))
+	}
+	return w.resolver.Resolve(w.kinds, w.edges), whole
+}
+
+// split sorts the nodes of a set, and the edges that were not cut, by person. In
+// a set that is one person they are in order.
+func (w *personWorker) split(links []groupLink, res *resolve.Result, one bool) {
 	w.members, w.inside = w.members[:0], w.inside[:0]
 	for i, p := range res.Person {
 		w.members = append(w.members, member{p, uint32(i)})
 	}
-	if res.Cut { // otherwise they are all of one person, in order
+	if !one {
 		slices.SortFunc(w.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.node, b.node)) })
 	}
 	w.local = slices.Grow(w.local[:0], len(res.Person))[:len(res.Person)]
@@ -293,7 +310,7 @@ func (w *personWorker) split(links []groupLink, res *resolve.Result) {
 			w.inside = append(w.inside, in)
 		}
 	}
-	if res.Cut {
+	if !one {
 		slices.SortStableFunc(w.inside, func(a, b inside) int { return cmp.Compare(a.person, b.person) })
 	}
 }

@@ -51,7 +51,9 @@ type reader struct {
 	codes   *codes
 	rows    *atomic.Int64 // for progress
 	bytes   *atomic.Int64
+	live    *liveRules // nil where there are no live changes
 
+	did    LiveReport
 	mu     sync.Mutex
 	free   []*rowWriter
 	report *ReadReport
@@ -95,6 +97,9 @@ func (r *reader) read(ctx context.Context, profiles []config.ProfileFile, links 
 	for _, w := range r.free {
 		sum.merge(w.sum)
 		aged += w.aged
+		if w.did != nil {
+			r.did.add(w.did)
+		}
 		if err == nil {
 			err = w.out.Close()
 		}
@@ -205,6 +210,9 @@ func (f *fileReader) writer() *rowWriter {
 		w, r.free = r.free[n-1], r.free[:n-1]
 	} else {
 		w = &rowWriter{r: r, out: r.to.Writer()}
+		if r.live != nil {
+			w.did = &LiveReport{}
+		}
 	}
 	r.mu.Unlock()
 	w.file, w.cache = f, map[string]uint32{}

@@ -19,6 +19,8 @@ type Report struct {
 	Cuts        map[string]int64  `json:"cut_links"`               // by reason; they stand in quarantine.ndjson
 	Lineage     *snapshot.Lineage `json:"lineage,omitempty"`
 	Counts      snapshot.Counts   `json:"counts"`
+	// Live is nil where no log of live changes was built from.
+	Live *LiveReport `json:"live_changes,omitempty"`
 	// Onboarding is what the report shows; its JSON withholds small counts.
 	Onboarding *report.Data      `json:"onboarding"`
 	Pruned     []string          `json:"pruned"`

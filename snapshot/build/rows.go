@@ -46,6 +46,11 @@ func (r *reader) profiles(ctx context.Context, file config.ProfileFile) error {
 			w := f.writer()
 			var p normalise.Profile
 			return func(row *source.ProfileRow) error {
+				if r.live != nil {
+					if gone, err := w.forget(norm, row, &p); gone || err != nil {
+						return err
+					}
+				}
 				if err := norm.Normalise(row, &p); err != nil {
 					f.reject(source.BadRow{File: f.options.File, Line: row.Line, Reason: err.Error()})
 					return nil
@@ -70,7 +75,9 @@ type rowWriter struct {
 	cache map[string]uint32 // codes of the file's tenant
 
 	record, content []byte
+	hashes          []index.Hash // of a profile's identifiers
 	row             row
+	did             *LiveReport // nil where there are no live changes
 }
 
 // done counts a row.
@@ -95,20 +102,27 @@ func (w *rowWriter) edge(a normalise.Identifier, ha, hb index.Hash, l linkTail) 
 	return w.out.Put(partitionOf(ha.Hi), w.record)
 }
 
-// link writes a row of a link file, unless it is too old to connect anything.
+// link writes a row of a link file, unless live changes took it back.
 func (w *rowWriter) link(l *normalise.Link) error {
-	r := w.r
-	a, b := r.ids.Sum(l.Left.Key), r.ids.Sum(l.Right.Key)
+	a, b := w.r.ids.Sum(l.Left.Key), w.r.ids.Sum(l.Right.Key)
 	w.linkContent(a, b, l)
 	w.done()
-	if l.Seen < r.oldest && (r.tracer[l.Left.Namespace] || r.tracer[l.Right.Namespace]) {
+	if w.r.live != nil && w.refused(a, b, l.At) {
+		return nil
+	}
+	return w.connect(l.Left, l.Right, a, b, linkTail{method: l.Method, source: l.Source, seen: l.Seen})
+}
+
+// connect writes a link, unless it is too old to connect anything.
+func (w *rowWriter) connect(left, right normalise.Identifier, a, b index.Hash, l linkTail) error {
+	if l.seen < w.r.oldest && (w.r.tracer[left.Namespace] || w.r.tracer[right.Namespace]) {
 		w.aged++
 		return nil
 	}
-	if err := w.edge(l.Left, a, b, linkTail{method: l.Method, source: l.Source, seen: l.Seen}); err != nil {
+	if err := w.edge(left, a, b, l); err != nil {
 		return err
 	}
-	return w.id(l.Right, b)
+	return w.id(right, b)
 }
 
 // linkContent encodes a link row for the sum of rows, whichever way round.
@@ -120,6 +134,9 @@ func (w *rowWriter) linkContent(x, y index.Hash, l *normalise.Link) {
 	for _, v := range [...]uint64{x.Hi, x.Lo, y.Hi, y.Lo, uint64(l.Source), uint64(l.Seen)} {
 		c = binary.LittleEndian.AppendUint64(c, v)
 	}
+	if w.r.live != nil { // beside which the hour counts
+		c = binary.LittleEndian.AppendUint64(c, uint64(l.At))
+	}
 	w.content = c
 }
 
@@ -127,16 +144,18 @@ func (w *rowWriter) linkContent(x, y index.Hash, l *normalise.Link) {
 // profile's own identifier to the others.
 func (w *rowWriter) profile(p *normalise.Profile, asOf int64) error {
 	r := w.r
-	c := append(w.content[:0], 'P', byte(p.Kind), byte(p.Consent.Purposes))
-	for _, v := range [...]int64{asOf, p.Consent.At, p.Consent.Expires} {
-		c = binary.LittleEndian.AppendUint64(c, uint64(v))
+	w.profileContent(p, asOf)
+	w.done()
+	own, at := p.Identifiers[0], w.hashes[0]
+	if r.live != nil && r.live.gone(at) {
+		w.did.OptedOutRows++
+		return nil
 	}
-	own := p.Identifiers[0]
-	at := r.ids.Sum(own.Key)
-	c = appendHash(c, at)
-	for _, id := range p.Identifiers[1:] {
-		h := r.ids.Sum(id.Key)
-		c = appendHash(c, h)
+	for i, id := range p.Identifiers[1:] {
+		h := w.hashes[i+1]
+		if r.live != nil && w.cut(at, h, asOf) {
+			continue
+		}
 		if err := w.edge(own, at, h, linkTail{method: snapshot.Authenticated, source: p.Source, seen: p.Seen}); err != nil {
 			return err
 		}
@@ -146,16 +165,31 @@ func (w *rowWriter) profile(p *normalise.Profile, asOf int64) error {
 	}
 	w.row = row{tenant: p.Tenant, kind: p.Kind, asOf: asOf, seen: p.Seen, consent: p.Consent, segments: w.row.segments[:0]}
 	for _, code := range p.Segments {
-		c = append(append(c, code...), 0)
 		w.row.segments = append(w.row.segments, w.code(p.Tenant, code))
 	}
-	w.content = c
-	w.done()
 	w.record = appendHead(w.record[:0], recordRow, own.Namespace, at, r.ns.Value(own.Namespace, own.Key))
 	start := len(w.record)
 	w.record = appendRow(append(w.record, 0, 0, 0, 0), &w.row)
 	binary.LittleEndian.PutUint32(w.record[start:], uint32(len(w.record)-start-4))
 	return w.out.Put(partitionOf(at.Hi), w.record)
+}
+
+// profileContent encodes a profile row for the sum of rows, and hashes its
+// identifiers.
+func (w *rowWriter) profileContent(p *normalise.Profile, asOf int64) {
+	c := append(w.content[:0], 'P', byte(p.Kind), byte(p.Consent.Purposes))
+	for _, v := range [...]int64{asOf, p.Consent.At, p.Consent.Expires} {
+		c = binary.LittleEndian.AppendUint64(c, uint64(v))
+	}
+	w.hashes = w.hashes[:0]
+	for _, id := range p.Identifiers {
+		h := w.r.ids.Sum(id.Key)
+		w.hashes, c = append(w.hashes, h), appendHash(c, h)
+	}
+	for _, code := range p.Segments {
+		c = append(append(c, code...), 0)
+	}
+	w.content = c
 }
 
 // code returns the number of a segment.

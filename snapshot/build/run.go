@@ -23,11 +23,19 @@ func (b *builder) read(ctx context.Context) (*numbering, rowSum, error) {
 		ids: snapshot.IdentifierHasher(b.secret), content: b.secret.Hasher(contentPurpose),
 		to: rows, codes: newCodes(), rows: &b.progress.rows, bytes: &b.progress.bytes, report: &b.report.Read,
 	}
+	var err error
+	if r.live, err = b.liveRules(r.ids); err != nil {
+		return nil, rowSum{}, err
+	}
 	b.progress.total(r.size(b.profiles, b.links))
 	sum, aged, err := r.read(ctx, b.profiles, b.links)
 	b.report.Aged = aged
 	if err == nil {
 		err = b.checkRows()
+	}
+	if err == nil && b.live != nil {
+		b.report.Live.add(&r.did)
+		err = b.writeLive(&r)
 	}
 	if err == nil && b.previous != nil {
 		err = readPrevious(ctx, b.begin("read previous"), b.previous, b.ns, snapshot.IdentifierHasher(b.secret), rows)
@@ -105,6 +113,9 @@ func (b *builder) describe(n *numbering, sum rowSum, oldest snapshot.Day) (snaps
 		meta.IndexShards = shardsFor(n.count())
 		meta.RecordShards = meta.IndexShards
 	}
+	if b.live != nil {
+		meta.Applied = map[string]uint64{b.live.Log: b.live.Seq}
+	}
 	meta.ID = b.snapshotID(meta, sum)
 	return meta, meta.Validate()
 }
@@ -117,7 +128,7 @@ func (b *builder) resolve(ctx context.Context, n *numbering, g *grouping, meta s
 	}
 	r := &resolving{
 		cfg: b.cfg, ns: b.ns, nodes: b.nodes, tracer: b.tracer, own: ownSources(b.cfg), sources: shown.Sources, segments: n.segments,
-		asOf: b.cfg.AsOf.Unix(), hasher: b.secret.Hasher(personPurpose), g: g,
+		asOf: b.cfg.AsOf.Unix(), hasher: snapshot.PersonHasher(b.secret), g: g,
 		persons: b.space.Store("persons", max(partitions, meta.RecordShards)), cuts: b.space.Store("cuts", g.nodes.Len()),
 		collect: func() *report.Collector { return report.NewCollector(shown) },
 	}
@@ -136,6 +147,10 @@ func (b *builder) count(r *resolving) {
 	b.report.Dropped = r.result.dropped + r.g.alone
 	b.report.Shared = r.result.shared + int64(len(r.g.crowded))
 	b.report.Cuts = map[string]int64{}
+	if b.live != nil {
+		b.report.Live.add(&r.g.n.did)
+		b.report.Live.add(&r.result.live)
+	}
 	for reason, n := range r.result.cuts {
 		if n > 0 {
 			b.report.Cuts[reasonName(resolve.Reason(reason))] = n

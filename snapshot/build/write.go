@@ -31,6 +31,9 @@ func (b *builder) write(ctx context.Context, r *resolving, meta snapshot.Meta) e
 		return err
 	}
 	b.begin("publish")
+	if err := b.keepLog(); err != nil {
+		return err
+	}
 	cur, err := b.draft.Publish(manifest, hash)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)

@@ -64,6 +64,9 @@ type Config struct {
 	// LinkMaxAge is after how many months links of cookies and device ids age
 	// out: 1 to MaxLinkMaxAge.
 	LinkMaxAge int
+	// Live says that live changes are built from too: their links have
+	// [LiveSource]. No file says so.
+	Live bool
 
 	dir, name string // the folder that paths are relative to; the file's name in errors
 }
@@ -123,6 +126,11 @@ func ProfileSource(tenant string) snapshot.Source {
 	return snapshot.Source{Name: index.CRMPrefix + tenant, Party: snapshot.FirstParty}
 }
 
+// LiveSource is the source of links that came as live changes.
+func LiveSource() snapshot.Source {
+	return snapshot.Source{Name: snapshot.LiveSource, Party: snapshot.FirstParty}
+}
+
 // NamespaceTable returns the namespaces in canonical order: the built-in ones,
 // the declared ones by name, and crm.<tenant> by tenant.
 func (c *Config) NamespaceTable() (*index.Namespaces, error) {
@@ -146,14 +154,9 @@ func (c *Config) TenantOf(namespace string) uint16 {
 
 // RulesText returns the limits of resolution as a manifest records them.
 func (c *Config) RulesText() map[string]string {
-	return map[string]string{
-		"max_identifiers":           strconv.Itoa(c.Rules.MaxIdentifiers),
-		"max_customers_per_device":  strconv.Itoa(c.Rules.MaxOnDevice),
-		"max_customers_per_contact": strconv.Itoa(c.Rules.MaxOnContact),
-		"max_connected":             strconv.Itoa(c.MaxConnected),
-		"shared":                    c.Rules.Shared.String(),
-		"version":                   strconv.Itoa(resolve.Version),
-	}
+	text := c.Rules.Text()
+	text["max_connected"] = strconv.Itoa(c.MaxConnected)
+	return text
 }
 
 func profileNamespace(tenant string) index.Namespace {
@@ -181,6 +184,9 @@ func (c *Config) Sources() []snapshot.Source {
 	}
 	for i := range c.Links {
 		list = append(list, c.Links[i].Source)
+	}
+	if c.Live {
+		list = append(list, LiveSource())
 	}
 	slices.SortFunc(list, compareSources)
 	return slices.Compact(list)

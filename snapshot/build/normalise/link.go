@@ -21,8 +21,10 @@ type Link struct {
 	Method      snapshot.Method
 	// Source is the place of the link's source in config.Config.Sources.
 	Source uint16
-	// Seen is the day on which the link was observed.
+	// Seen is the day on which the link was observed, At the time in Unix
+	// nanoseconds: that of the file where the row has none.
 	Seen snapshot.Day
+	At   int64
 
 	keys []byte // what the keys of Left and Right are parts of
 }
@@ -33,6 +35,7 @@ type Links struct {
 	source  uint16
 	method  snapshot.Method
 	seen    snapshot.Day
+	at      int64 // of the file, in Unix nanoseconds
 	scratch []byte
 }
 
@@ -47,13 +50,17 @@ func (n *Normaliser) Links(spec *config.LinkSpec) (*Links, error) {
 	if !ok {
 		return nil, fmt.Errorf("source %q (%v) is not in the config", spec.Source.Name, spec.Source.Party)
 	}
-	return &Links{n: n, source: id, method: spec.Method, seen: seen}, nil
+	asOf := spec.AsOf
+	if asOf.IsZero() {
+		asOf = n.asOf
+	}
+	return &Links{n: n, source: id, method: spec.Method, seen: seen, at: asOf.UnixNano()}, nil
 }
 
 // Normalise fills out from row. An error says why the row is a bad one; it
 // names the column, holds no value, and leaves out undefined.
 func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
-	out.Method, out.Source, out.Seen, out.keys = l.method, l.source, l.seen, out.keys[:0]
+	out.Method, out.Source, out.Seen, out.At, out.keys = l.method, l.source, l.seen, l.at, out.keys[:0]
 	err := l.identifier(out, &out.Left, row.Left)
 	if err != nil {
 		return inColumn("left", err)
@@ -75,6 +82,7 @@ func (l *Links) Normalise(row *source.LinkRow, out *Link) error {
 			return inColumn("observed_at", err)
 		}
 		out.Seen, _ = snapshot.DayOf(at) // it is not after the build's, which has a day
+		out.At = at.UnixNano()
 	}
 	return nil
 }

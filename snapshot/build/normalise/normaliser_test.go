@@ -231,18 +231,21 @@ func TestLink(t *testing.T) {
 	if want := "inferred 3 2026-11-21\n" + strings.ToLower(maid) + "\ncrm.acme:C-1\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if out.At != testAsOf.UnixNano() {
+		t.Errorf("at %d: not the build's time", out.At)
+	}
 	if err := m.Normalise(&row, &out); err != nil {
 		t.Fatal(err)
 	}
-	if out.Method != snapshot.Observed || out.Source != 2 || out.Seen.String() != "2026-10-01" {
-		t.Errorf("method %v, source %d, seen %v: not the spec's", out.Method, out.Source, out.Seen)
+	if out.Method != snapshot.Observed || out.Source != 2 || out.Seen.String() != "2026-10-01" || out.At != time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).UnixNano() {
+		t.Errorf("method %v, source %d, seen %v, at %d: not the spec's", out.Method, out.Source, out.Seen, out.At)
 	}
 	row = source.LinkRow{Left: "cookie.acme:a", Right: "cookie.acme:A", Method: "authenticated", ObservedAt: "2026-11-20T23:30:00-01:00"}
 	if err := m.Normalise(&row, &out); err != nil {
 		t.Fatal(err)
 	}
-	if out.Method != snapshot.Authenticated || out.Seen.String() != "2026-11-21" {
-		t.Errorf("method %v, seen %v: not the row's", out.Method, out.Seen)
+	if out.Method != snapshot.Authenticated || out.Seen.String() != "2026-11-21" || out.At != time.Date(2026, 11, 21, 0, 30, 0, 0, time.UTC).UnixNano() {
+		t.Errorf("method %v, seen %v, at %d: not the row's", out.Method, out.Seen, out.At)
 	}
 	if got := text(ns2, out.Left, out.Right); got != "cookie.acme:a\ncookie.acme:A\n" {
 		t.Errorf("identifiers are %s", got)

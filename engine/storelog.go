@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/snapshot"
+)
+
+// bind makes a log the store's, unless another is.
+func bind(store *snapshot.Store, id eventlog.ID) error { return store.SetLog(id.String()) }
+
+// heeds refuses to answer from a store whose log of live changes is not open:
+// who opted out or was erased would be answered.
+func (e *Engine) heeds() error {
+	if e.changes != nil || e.opts.WithoutLog {
+		return nil
+	}
+	id, err := e.opts.Store.Log()
+	if err == nil && id != "" {
+		err = &snapshot.OtherLogError{Store: e.opts.Store.Dir(), Has: id}
+	}
+	return err
+}
+
+// contained is up to where a snapshot contains a log that ends at a record. Where
+// it contains more than there is, what was accepted is missing in the log.
+func contained(m *snapshot.Manifest, id eventlog.ID, last uint64) (uint64, error) {
+	applied := m.Applied[id.String()]
+	if applied > last {
+		return 0, fmt.Errorf("live changes: the snapshot contains the log up to change %d, and it ends at %d: it was rewound, and the newest copy has to be put in its place; or it follows another, and has not caught up", applied, last)
+	}
+	return applied, nil
+}

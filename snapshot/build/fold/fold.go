@@ -1,0 +1,215 @@
+package fold
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/matchd/matchd/engine/event"
+	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/engine/overlay"
+	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build"
+)
+
+// Log is a log of live changes, here or at a daemon that has it open.
+type Log interface {
+	ID() eventlog.ID
+	// Last is the number, time and hash of the last record.
+	Last() (uint64, time.Time, eventlog.Hash)
+	// Scan calls f for each record after one, in order and checked. A record's
+	// body is valid until f returns.
+	Scan(after uint64, f func(eventlog.Record) error) error
+}
+
+// Dir is the log in a folder, which nobody may have open.
+func Dir(dir string) build.LiveSource {
+	return func(ns *index.Namespaces, secret index.Secret) (_ *build.Live, err error) {
+		if err := Exists(dir); err != nil {
+			return nil, err
+		}
+		log, err := eventlog.Open(dir, eventlog.Options{})
+		if errors.Is(err, eventlog.ErrInUse) {
+			return nil, fmt.Errorf("%w: a daemon has it open: give its URL, with --live-key-file", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+		return Read(log, ns, secret)
+	}
+}
+
+// Exists is an error unless there is a log in a folder: opening it would make one.
+func Exists(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "store")); err != nil {
+		return fmt.Errorf("there is no log of live changes in %s: %w", dir, err)
+	}
+	return nil
+}
+
+// errEnd ends a scan.
+var errEnd = errors.New("end")
+
+// Read reads a log up to the record that is the last one when it is called. A log
+// that has hashes of another secret is refused.
+func Read(log Log, ns *index.Namespaces, secret index.Secret) (*build.Live, error) {
+	last, _, hash := log.Last()
+	names := &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(secret), Key: secret.ID()}
+	facts := overlay.NewBuilder(0)
+	made := madeBy{}
+	err := log.Scan(0, func(r eventlog.Record) error {
+		if r.Seq > last {
+			return errEnd
+		}
+		if r.Kind != eventlog.Event || r.Redacted {
+			return nil
+		}
+		b, err := event.Decode(r.Body)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+		change, err := overlay.NewChange(r.Seq, b, names)
+		if errors.Is(err, overlay.ErrKey) {
+			return fmt.Errorf("record %d: %w: the log belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key, or move the log's store to another with matchd rekey", r.Seq, err, b.Key, names.Key)
+		}
+		if err != nil {
+			return nil // of a namespace that the config does not have
+		}
+		facts.Add(&change)
+		made.note(&b)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnd) {
+		return nil, fmt.Errorf("live changes: %w", err)
+	}
+	o := facts.Build()
+	return &build.Live{
+		Log: log.ID().String(), Seq: last, Hash: hash, Normalised: made.inForce(o),
+		Links: links(o), Segments: segments(o), Consents: consents(o), OptOuts: optOuts(o), Erasures: erasures(o),
+	}, nil
+}
+
+func links(o *overlay.Overlay) iter.Seq[build.LiveLink] {
+	return func(yield func(build.LiveLink) bool) {
+		for e := range o.All() {
+			for k := range e.Links() {
+				if !e.Hash.Less(k.Other) {
+					continue // it is told at the other end
+				}
+				other, _ := o.Get(k.Other)
+				if !yield(build.LiveLink{Left: string(e.Text()), Right: string(other.Text()), At: k.At, Linked: k.Linked, Method: k.Method}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func segments(o *overlay.Overlay) iter.Seq[build.LiveSegment] {
+	return func(yield func(build.LiveSegment) bool) {
+		for e := range o.All() {
+			for s := range e.Segments() {
+				if !yield(build.LiveSegment{Customer: string(e.Text()), Code: string(s.Code), At: s.At, Until: s.Until, Added: s.Added}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func consents(o *overlay.Overlay) iter.Seq[build.LiveConsent] {
+	return func(yield func(build.LiveConsent) bool) {
+		for e := range o.All() {
+			c, ok := e.Consent()
+			if ok && !yield(build.LiveConsent{Customer: string(e.Text()), At: c.At, Until: c.Until, Granted: c.Granted, Purposes: c.Purposes}) {
+				return
+			}
+		}
+	}
+}
+
+func optOuts(o *overlay.Overlay) iter.Seq[build.LiveOptOut] {
+	return func(yield func(build.LiveOptOut) bool) {
+		for e := range o.All() {
+			if tenants := optedOut(e); len(tenants) > 0 && !yield(build.LiveOptOut{Identifier: e.Hash, Tenants: tenants}) {
+				return
+			}
+		}
+	}
+}
+
+// optedOut are the tenants for which an identifier is opted out.
+func optedOut(e overlay.Entry) (tenants []string) {
+	for x := range e.OptOuts() {
+		if x.Denied {
+			tenants = append(tenants, string(x.Tenant))
+		}
+	}
+	return tenants
+}
+
+func erasures(o *overlay.Overlay) iter.Seq[build.LiveErasure] {
+	return func(yield func(build.LiveErasure) bool) {
+		for e := range o.All() {
+			tenants := erased(e)
+			if len(tenants) == 0 {
+				continue
+			}
+			x := build.LiveErasure{Customer: e.Hash, Tenants: tenants}
+			for c := range e.Contacts() {
+				x.Contacts = append(x.Contacts, c.Other)
+			}
+			if !yield(x) {
+				return
+			}
+		}
+	}
+}
+
+// erased are the tenants for which a customer is erased.
+func erased(e overlay.Entry) (tenants []string) {
+	for x := range e.Erasures() {
+		if x.InForce() {
+			tenants = append(tenants, string(x.Tenant))
+		}
+	}
+	return tenants
+}
+
+// madeBy has, by the hash of an identifier, by what profiles of rules contact
+// identifiers that its opt-outs and erasures name were made.
+type madeBy map[index.Hash][]string
+
+func (m madeBy) note(b *event.Bound) {
+	if b.Normalised != "" && !slices.Contains(m[b.Hash], b.Normalised) {
+		m[b.Hash] = append(m[b.Hash], b.Normalised)
+	}
+}
+
+// inForce lists the profiles of what is still withheld, by namespace.
+func (m madeBy) inForce(o *overlay.Overlay) map[string][]string {
+	out := map[string][]string{}
+	for h, texts := range m {
+		e, ok := o.Get(h)
+		if !ok || len(optedOut(e)) == 0 && len(erased(e)) == 0 {
+			continue
+		}
+		for _, text := range texts {
+			for ns, profile := range event.ParseNormalised(text) {
+				if !slices.Contains(out[ns], profile) {
+					out[ns] = append(out[ns], profile)
+				}
+			}
+		}
+	}
+	for _, list := range out {
+		slices.Sort(list)
+	}
+	return out
+}
