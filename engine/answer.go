@@ -80,6 +80,8 @@ type Answer struct {
 	Reason Reason
 	// Signal is the one that forbids, where the reason is Suppressed.
 	Signal privacy.Kind
+	// Live says of a match that live links made the person what it is.
+	Live bool
 
 	fault    bool
 	known    bool // a granted profile can be reached, whatever its consent

@@ -54,6 +54,9 @@ const (
 	slotDecoy                       // absent; addr is somebody's record, to be read in vain
 )
 
+// absent reports whether an identifier is not in the snapshot.
+func (s slotState) absent() bool { return s == slotAbsent || s == slotDecoy }
+
 // looked reports whether the table and a record are read for a slot.
 func (s slotState) looked() bool { return s >= slotFound }
 

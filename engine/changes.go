@@ -20,19 +20,17 @@ import (
 // ErrNoChanges says that a store takes no live changes.
 var ErrNoChanges = errors.New("no log of live changes is configured")
 
-// errLinks is about changes that the log could keep and answers would not show.
-var errLinks = errors.New("type: links are taken by the next build alone: put them into a link file")
-
 // Changes takes the live changes of a store: what [Changes.Take] has accepted is
 // in a log on disk, and answers obey it, whatever snapshot is open.
 type Changes struct {
 	engine *Engine
-	log    *eventlog.Log
+	log    Log
 	key    string
 
-	mu      sync.Mutex // held while the overlay is changed
-	names   *event.Names
-	overlay *overlay.Overlay
+	mu    sync.Mutex // held while what follows is changed
+	names *event.Names
+	gen   *generation // that the rest is beside
+	changed
 
 	redacting sync.WaitGroup
 	redact    chan struct{} // holds one where there is something to redact
@@ -69,11 +67,11 @@ func (e *Engine) OpenChanges(dir string) error {
 	if g == nil {
 		return nil
 	}
-	o, err := c.adopt(g)
+	live, err := c.adopt(g)
 	if err != nil {
 		return err
 	}
-	e.SetOverlay(o)
+	e.setChanged(live)
 	c.mu.Unlock()
 	return nil
 }
@@ -98,89 +96,6 @@ func (c *Changes) check(r eventlog.Record) error {
 
 // whole reports whether a record has a change in it.
 func whole(r *eventlog.Record) bool { return r.Kind == eventlog.Event && !r.Redacted }
-
-// adopt makes the overlay of all changes under the names of a generation. It
-// returns with c.mu held, until the overlay and the generation are what the
-// engine answers from; not so after an error.
-func (c *Changes) adopt(g *generation) (*overlay.Overlay, error) {
-	c.mu.Lock()
-	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key, Normalised: g.Normalised}
-	if values := c.engine.opts.Values; values != nil {
-		names.CheckKey, names.CheckText = values(g.Namespaces)
-	}
-	for _, t := range g.Tenants {
-		names.Tenants = append(names.Tenants, t.Name)
-	}
-	last, _, _ := c.log.Last()
-	applied, err := contained(&g.Manifest, c.log.ID(), last)
-	if err != nil {
-		c.mu.Unlock()
-		return nil, err
-	}
-	if c.overlay != nil && c.log.Err() != nil {
-		// The log cannot be read any more, and what was in it is known.
-		o, err := c.overlay.Rebase(applied, 0)
-		if err != nil {
-			c.mu.Unlock()
-			return nil, err
-		}
-		c.names, c.overlay = names, o
-		return o, nil
-	}
-	b := overlay.NewBuilder(applied)
-	err = c.log.Scan(0, func(r eventlog.Record) error {
-		change, ok, err := c.change(&r, names)
-		if ok {
-			b.Add(&change)
-		}
-		return err
-	})
-	if err != nil {
-		c.mu.Unlock()
-		return nil, fmt.Errorf("live changes: %w", err)
-	}
-	c.names, c.overlay = names, b.Build()
-	c.redactSoon() // a daemon that was killed may have left something
-	return c.overlay, nil
-}
-
-// change reads a record. ok is false where there is nothing to apply: the entry
-// was redacted, or the store has no such namespace any more.
-func (c *Changes) change(r *eventlog.Record, names *event.Names) (change overlay.Change, ok bool, err error) {
-	if !whole(r) {
-		return change, false, nil
-	}
-	b, err := event.Decode(r.Body)
-	if err != nil {
-		return change, false, fmt.Errorf("record %d: %w", r.Seq, err)
-	}
-	change, err = overlay.NewChange(r.Seq, b, names)
-	if errors.Is(err, overlay.ErrKey) {
-		return change, false, fmt.Errorf("record %d: %w", r.Seq, err)
-	}
-	return change, err == nil, nil
-}
-
-// applied makes answers obey what is on disk.
-func (c *Changes) applied(records []eventlog.Record) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.names == nil {
-		return // the first snapshot's overlay is made of the whole log
-	}
-	var list []overlay.Change
-	for i := range records {
-		change, ok, err := c.change(&records[i], c.names)
-		if err != nil {
-			c.engine.opts.Log.Error("a live change cannot be applied", "error", err) // it was bound a moment ago
-		}
-		if ok {
-			list = append(list, change)
-		}
-	}
-	c.overlay = c.overlay.With(list)
-	c.engine.SetOverlay(c.overlay)
-}
 
 // Outcome is what became of one change.
 type Outcome struct {
@@ -229,9 +144,6 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 
 // entry is what the log keeps of a change.
 func (c *Changes) entry(names *event.Names, client string, e *event.Event) (eventlog.Entry, error) {
-	if e.Type == event.Link || e.Type == event.Unlink {
-		return eventlog.Entry{}, errLinks
-	}
 	b, err := e.Bind(names, client, c.engine.opts.Now())
 	if err != nil {
 		return eventlog.Entry{}, err
@@ -253,18 +165,18 @@ func (c *Changes) entry(names *event.Names, client string, e *event.Event) (even
 // contacts are the hashes of the contact identifiers in a customer's own
 // record, ascending.
 func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
-	g, pin := e.pin()
-	if g == nil {
-		return nil, ErrNotReady
+	s, err := e.whole()
+	if err != nil {
+		return nil, err
 	}
-	defer g.pins.release(pin)
+	g := s.gen
+	defer g.pins.release(s.pin)
 	err = snapshot.Guard(func() error {
-		s := Session{engine: e, gen: g}
 		f, err := s.at(customer)
 		if err != nil || f == nil {
 			return err
 		}
-		cold, err := s.cold(f.addr, &f.record)
+		cold, err := s.coldOf(f)
 		if err != nil {
 			return err
 		}
@@ -288,6 +200,20 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 	})
 	slices.SortFunc(list, index.Hash.Compare)
 	return slices.Compact(list), err
+}
+
+// whole is a session of nobody's, that reads what is open. Its pin is to be
+// released.
+func (e *Engine) whole() (Session, error) {
+	for {
+		st := e.state.Load()
+		if st.gen == nil {
+			return Session{}, ErrNotReady
+		}
+		if pin, ok := st.gen.pins.acquire(); ok {
+			return Session{engine: e, gen: st.gen, live: st.overlay, beside: st.persons, pin: pin}, nil
+		}
+	}
 }
 
 func (c *Changes) redactSoon() {
@@ -329,8 +255,11 @@ func (c *Changes) redactOnce() {
 		if err != nil {
 			return err
 		}
-		if b.Subject != "" && erased(o, names, &b) {
-			seqs = append(seqs, r.Seq)
+		for _, text := range [...]string{b.Subject, b.Left, b.Right} {
+			if text != "" && erased(o, names, text, b.At) {
+				seqs = append(seqs, r.Seq)
+				break
+			}
 		}
 		return nil
 	})
@@ -342,9 +271,9 @@ func (c *Changes) redactOnce() {
 	}
 }
 
-// erased reports whether the customer of a change was erased after it.
-func erased(o *overlay.Overlay, names *event.Names, b *event.Bound) bool {
-	h, err := names.Hash(b.Subject)
+// erased reports whether a customer was erased at a time or later.
+func erased(o *overlay.Overlay, names *event.Names, customer string, at int64) bool {
+	h, err := names.Hash(customer)
 	if err != nil {
 		return false
 	}
@@ -353,7 +282,7 @@ func erased(o *overlay.Overlay, names *event.Names, b *event.Bound) bool {
 		return false
 	}
 	for x := range e.Erasures() {
-		if x.At >= b.At {
+		if x.At >= at {
 			return true
 		}
 	}
@@ -365,7 +294,7 @@ func erased(o *overlay.Overlay, names *event.Names, b *event.Bound) bool {
 func (c *Changes) Err() error { return c.log.Err() }
 
 // Log is the log, to be read.
-func (c *Changes) Log() *eventlog.Log { return c.log }
+func (c *Changes) Log() Log { return c.log }
 
 func (c *Changes) close() error {
 	if c == nil {
@@ -375,3 +304,6 @@ func (c *Changes) close() error {
 	c.redacting.Wait()
 	return c.log.Close()
 }
+
+// Key is the id of the key of the log's hashes.
+func (c *Changes) Key() string { return c.key }

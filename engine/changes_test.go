@@ -115,9 +115,9 @@ func TestTakeRefuses(t *testing.T) {
 		`"id":"a","type":"opt_out","tenant":"zzz","identifier":"cookie.a:ann's"`,
 		annOut,
 		`"id":"1","type":"opt_out","tenant":"bolt","identifier":"cookie.a:ann's"`,
-		`"id":"b","type":"link","left":"cookie.a:x","right":"crm.acme:ann"`,
+		`"id":"b","type":"link","left":"cookie.a:x","right":"zzz:ann"`,
 		`"id":"c","type":"segment_add","customer":"zzz:1","segment":"vip"`)
-	for i, want := range []string{"tenant: ", "", eventlog.ErrTokenReused.Error(), "type: ", "customer: "} {
+	for i, want := range []string{"tenant: ", "", eventlog.ErrTokenReused.Error(), "right: ", "customer: "} {
 		got := ""
 		if out[i].Err != nil {
 			got = out[i].Err.Error()

@@ -181,9 +181,19 @@ func (c Client) Owner() string {
 // Owns reports whether a tenant's data in a store are the client's own to change
 // at a time: it has a grant for them that is no share, and holds.
 func (c Client) Owns(tenant, store string, now time.Time) bool {
+	return slices.ContainsFunc(c.Grants, func(g Grant) bool { return g.Tenant == tenant && c.own(g, store, now) })
+}
+
+// own reports whether a grant holds in a store at a time, and is no share.
+func (c Client) own(g Grant, store string, now time.Time) bool {
+	return (g.Store == "" || g.Store == store) && c.purposes(g)&snapshot.Share == 0 && (g.Until.IsZero() || now.Unix() < endOf(g.Until))
+}
+
+// Links reports whether the client may say in a store at a time what identifiers
+// of a namespace are linked to: it may ask by them under a grant that is no share.
+func (c Client) Links(namespace, store string, now time.Time) bool {
 	return slices.ContainsFunc(c.Grants, func(g Grant) bool {
-		return g.Tenant == tenant && (g.Store == "" || g.Store == store) &&
-			c.purposes(g)&snapshot.Share == 0 && (g.Until.IsZero() || now.Unix() < endOf(g.Until))
+		return c.own(g, store, now) && (slices.Contains(g.Namespaces, All) || slices.Contains(g.Namespaces, namespace))
 	})
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
-	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -148,7 +147,7 @@ func (e *Engine) Close() error {
 	e.closed = true
 	e.swap.Lock()
 	old := e.state.Load()
-	e.state.Store(newState(nil, old.clients, old.live))
+	e.state.Store(newState(nil, old.clients, changed{overlay: old.overlay}))
 	e.swap.Unlock()
 	if old.gen != nil {
 		old.gen.pins.retire()
@@ -191,18 +190,16 @@ func (e *Engine) setClients(clients []Client) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	old := e.state.Load()
-	e.state.Store(newState(old.gen, clients, old.live))
+	e.state.Store(newState(old.gen, clients, old.changed))
 	e.warnOfGrants(old.gen, clients)
 }
 
-// SetOverlay makes the answers of sessions that begin later obey live changes,
-// whatever snapshot is open then; nil is none. Its hashes have to be those of the
-// store's identifiers.
-func (e *Engine) SetOverlay(live *overlay.Overlay) {
+// setChanged makes the answers of sessions that begin later obey live changes.
+func (e *Engine) setChanged(c changed) {
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	next := *e.state.Load()
-	next.live = live
+	next.changed = c
 	e.state.Store(&next)
 }
 
@@ -219,8 +216,8 @@ func (e *Engine) warnOfGrants(g *generation, clients []Client) {
 	}
 }
 
-func newState(g *generation, clients []Client, live *overlay.Overlay) *state {
-	s := &state{gen: g, live: live, clients: clients, access: make(map[string]*access, len(clients))}
+func newState(g *generation, clients []Client, c changed) *state {
+	s := &state{gen: g, changed: c, clients: clients, access: make(map[string]*access, len(clients))}
 	for _, c := range clients {
 		s.access[c.Name] = nil // it is known, whatever is open
 		if g != nil {
@@ -281,14 +278,10 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 			}
 		}()
 	})
-	live := (*overlay.Overlay)(nil)
-	if e.changes != nil {
-		if live, err = e.changes.adopt(g); err != nil {
-			g.pins.retire()
-			return err
-		}
-	} else {
-		live = e.state.Load().live
+	live, err := e.adopt(g)
+	if err != nil {
+		g.pins.retire()
+		return err
 	}
 	e.swap.Lock()
 	old := e.state.Load()

@@ -15,6 +15,9 @@ type Explanation struct {
 	IndexShard int    `json:"index_shard"`
 	Filter     bool   `json:"filter"` // whether the filter let it pass
 	Found      bool   `json:"found"`
+	// Live says that live changes have moved it: it is not in the record that the
+	// snapshot has of it, if there is one.
+	Live bool `json:"live,omitempty"`
 
 	RecordShard int              `json:"record_shard"`
 	Offset      uint64           `json:"record_offset"` // bytes into the hot section
@@ -75,7 +78,7 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	if err != nil || f == nil {
 		return err
 	}
-	x.Found = true
+	x.Found, x.Live = true, f.beside != nil
 	x.RecordShard, x.Offset = s.gen.Place(f.addr)
 	x.Person = shownID(s.access.persons, f.record.ID).String()
 	x.Identifiers = f.record.Len()
@@ -85,7 +88,7 @@ func (s *Session) explain(x *Explanation, id []byte) error {
 	for ps := f.record.Profiles(); ps.Next(&p); {
 		x.Profiles = append(x.Profiles, s.judge(&paths, f.at, ns, &p))
 	}
-	cold, err := s.cold(f.addr, &f.record)
+	cold, err := s.coldOf(f)
 	if err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (s *Session) showLink(cold *snapshot.ColdPerson, paths *pathFinder, k snaps
 		id := cold.Identifiers[i]
 		return string(s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value))
 	}
-	src := s.gen.Sources[k.Source]
+	src := s.gen.SourceOf(k.Source)
 	return LinkShown{
 		A: text(k.A), B: text(k.B), Method: k.Method.String(), Source: src.Name, Party: src.Party.String(),
 		First: k.First.String(), Last: k.Last.String(), Aged: paths.aged(int(k.A), int(k.B), k.Last),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine/overlay"
+	"github.com/matchd/matchd/engine/persons"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -43,10 +44,16 @@ func (g *generation) oldestFresh(now time.Time) snapshot.Day {
 	return oldest
 }
 
+// changed is what live changes say: nothing, where both are nil.
+type changed struct {
+	overlay *overlay.Overlay
+	persons *persons.Persons // whom its links make, beside those of the generation
+}
+
 // state is all that is swapped together.
 type state struct {
-	gen     *generation        // nil before the first snapshot
-	live    *overlay.Overlay   // changes since; nil where there are none
+	gen *generation // nil before the first snapshot
+	changed
 	clients []Client           // resolved
 	access  map[string]*access // by name of the client
 }

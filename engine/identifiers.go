@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/matchd/matchd/engine/persons"
 	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -85,7 +86,7 @@ func (s *Session) identifiers(tenant, customer string) (Listing, error) {
 		}
 		return Listing{Reason: Reason(reason)}, nil
 	}
-	cold, err := s.cold(f.addr, &f.record)
+	cold, err := s.coldOf(f)
 	if err != nil {
 		return none, err
 	}
@@ -183,7 +184,7 @@ func (s *Session) describe(cold *snapshot.ColdPerson, paths *pathFinder, i, link
 		return out, strings.HasPrefix(space, index.CRMPrefix)
 	}
 	k := cold.Links[link]
-	out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.Sources[k.Source].Name
+	out.Method, out.Seen, out.Source = k.Method, k.Last, s.gen.SourceOf(k.Source).Name
 	return out, true
 }
 
@@ -203,6 +204,7 @@ type found struct {
 	addr   uint64
 	record snapshot.Record
 	at     int
+	beside *persons.Person // whom live links made of it; nil for the snapshot's own
 }
 
 // locate finds the record of an identifier, whatever the grants, or nil. It
@@ -219,22 +221,39 @@ func (s *Session) locate(id []byte) (*found, error) {
 func (s *Session) at(h index.Hash) (*found, error) {
 	f := &found{hash: h, shard: s.gen.Shard(h)}
 	if !s.gen.Filter(f.shard).MayContain(h) {
-		return nil, nil
+		return f.in(s.beside.OfOther(h)), nil
 	}
 	t := s.gen.Table(f.shard)
 	for c := t.Seek(h); ; {
 		addr, ok := t.Next(h, &c)
 		if !ok {
-			return nil, nil
+			return f.in(s.beside.OfOther(h)), nil
 		}
 		if _, err := s.gen.Record(addr, nil, &f.record); err != nil {
 			return nil, err
 		}
-		if f.at = f.record.Find(h); f.at >= 0 {
-			f.addr = addr
-			return f, nil
+		if f.at = f.record.Find(h); f.at < 0 {
+			continue
 		}
+		f.addr = addr
+		if g := s.beside.Of(f.record.ID); g != nil {
+			return f.in(g), nil
+		}
+		return f, nil
 	}
+}
+
+// in makes f the identifier's place in a group that live links have made, or nil
+// where there is none, or it is nobody's.
+func (f *found) in(g *persons.Group) *found {
+	if g == nil {
+		return nil
+	}
+	if f.beside, f.at = g.Find(f.hash); f.beside == nil {
+		return nil
+	}
+	f.record = *f.beside.Record
+	return f
 }
 
 // profileAt returns the profile whose own identifier led to the record.
@@ -292,17 +311,25 @@ func (s *Session) denied(f *found, live *liveRecord) (map[uint32]bool, error) {
 	return out, nil
 }
 
-// cold returns the cold part of a record, by way of the cache.
-func (s *Session) cold(addr uint64, r *snapshot.Record) (*snapshot.ColdPerson, error) {
-	at := s.gen.ColdBlockOf(addr, r)
-	key := s.gen.number<<44 | uint64(at.Shard)<<32 | uint64(at.Block)
-	block, ok := s.engine.cold.Get(key)
+// coldOf returns the cold part of what was found.
+func (s *Session) coldOf(f *found) (*snapshot.ColdPerson, error) {
+	if f.beside != nil {
+		return f.beside.Cold, nil
+	}
+	return s.engine.readCold(s.gen, f.addr, &f.record)
+}
+
+// readCold returns the cold part of a record, by way of the cache.
+func (e *Engine) readCold(g *generation, addr uint64, r *snapshot.Record) (*snapshot.ColdPerson, error) {
+	at := g.ColdBlockOf(addr, r)
+	key := g.number<<44 | uint64(at.Shard)<<32 | uint64(at.Block)
+	block, ok := e.cold.Get(key)
 	if !ok {
 		var err error
-		if block, err = s.gen.ReadCold(at); err != nil {
+		if block, err = g.ReadCold(at); err != nil {
 			return nil, err
 		}
-		s.engine.cold.Set(key, block, 0)
+		e.cold.Set(key, block, 0)
 	}
-	return s.gen.Cold(block, r)
+	return g.Cold(block, r)
 }

@@ -13,6 +13,7 @@ import (
 // client may ask for by it, but for those that it is withheld from. told reports
 // whether the client may be told that somebody opted out.
 func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
+	b.live.asked = false
 	if t.state == slotInvalid || t.state == slotSuppressed {
 		return nil, false
 	}
@@ -21,6 +22,7 @@ func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
 		return asks, false
 	}
 	e, changed := s.live.Get(t.hash)
+	b.live.asked = changed
 	if !changed && len(b.without) == 0 {
 		return asks, false
 	}
@@ -73,6 +75,7 @@ func (s *Session) withhold(b *Batch, ids [][]byte) {
 // liveRecord is the live changes of a record's identifiers.
 type liveRecord struct {
 	some  bool
+	asked bool            // something hangs on the identifier that is asked
 	nodes []overlay.Entry // by place; read where there are some
 	asks  bitset          // of [Session.may]
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/matchd/matchd/engine/audit"
 	"github.com/matchd/matchd/engine/overlay"
+	"github.com/matchd/matchd/engine/persons"
 	"github.com/matchd/matchd/engine/privacy"
 	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
@@ -20,6 +21,7 @@ type Session struct {
 	gen    *generation
 	access *access
 	live   *overlay.Overlay
+	beside *persons.Persons // whom live links make
 	pin    uint32
 	now    int64        // Unix seconds
 	oldest snapshot.Day // of fresh links
@@ -59,7 +61,7 @@ func (e *Engine) begin(client string, now time.Time) (Session, error) {
 		if pin, ok := st.gen.pins.acquire(); ok {
 			a = a.at(now.Unix())
 			return Session{
-				engine: e, gen: st.gen, access: a, live: st.live, pin: pin,
+				engine: e, gen: st.gen, access: a, live: st.overlay, beside: st.persons, pin: pin,
 				now: now.Unix(), oldest: st.gen.oldestFresh(now), salt: swap.Salt(now.Unix()), verdict: a.silent,
 			}, nil
 		}
@@ -323,13 +325,20 @@ func (s *Session) answer(b *Batch, t *slot) {
 			continue
 		}
 		b.records++
-		if at := r.Find(t.hash); at >= 0 {
-			b.Answers = append(b.Answers, Answer{Reason: Unknown, person: r.ID, from: len(b.profiles), to: len(b.profiles)})
-			a := &b.Answers[len(b.Answers)-1]
-			s.decide(b, a, asks, s.access.shares[t.namespace], at)
-			if told && !a.Matched() && !a.fault {
-				*a = Answer{Reason: OptedOut, from: a.from, to: a.from}
-			}
+		at := r.Find(t.hash)
+		if at < 0 {
+			continue
+		}
+		if g := s.beside.Of(r.ID); g != nil {
+			s.answerBeside(b, t, g, asks, told)
+		} else {
+			s.answerFrom(b, t, at, asks, told)
+		}
+		return
+	}
+	if b.live.asked && t.state.absent() {
+		if g := s.beside.OfOther(t.hash); g != nil {
+			s.answerBeside(b, t, g, asks, told)
 			return
 		}
 	}
@@ -346,6 +355,36 @@ func (s *Session) answer(b *Batch, t *slot) {
 		a.Reason = OptedOut
 	}
 	b.Answers = append(b.Answers, a)
+}
+
+// answerFrom appends the answer to an identifier that is identifier at of the
+// current record.
+func (s *Session) answerFrom(b *Batch, t *slot, at int, asks bitset, told bool) {
+	b.Answers = append(b.Answers, Answer{Reason: Unknown, person: b.current.ID, from: len(b.profiles), to: len(b.profiles)})
+	a := &b.Answers[len(b.Answers)-1]
+	s.decide(b, a, asks, s.access.shares[t.namespace], at)
+	if told && !a.Matched() && !a.fault {
+		*a = Answer{Reason: OptedOut, from: a.from, to: a.from}
+	}
+}
+
+// answerBeside appends the answer to an identifier of a group that live links
+// have made.
+func (s *Session) answerBeside(b *Batch, t *slot, g *persons.Group, asks bitset, told bool) {
+	p, at := g.Find(t.hash)
+	if p == nil { // it was somebody's
+		a := Answer{Reason: Unknown, from: len(b.profiles), to: len(b.profiles)}
+		if told {
+			a.Reason = OptedOut
+		}
+		b.Answers = append(b.Answers, a)
+		return
+	}
+	b.current = *p.Record
+	s.answerFrom(b, t, at, asks, told)
+	if a := &b.Answers[len(b.Answers)-1]; a.Matched() {
+		a.Live = p.Live
+	}
 }
 
 // decoy does for an absent identifier what is done for one that belongs to

@@ -37,6 +37,7 @@ type Snapshot struct {
 
 	name       string
 	layout     layout
+	composed   layout // of records that lie in no file
 	manifest   *file
 	files      []*file // as in Manifest.Files
 	arena      []byte  // what of them was copied
@@ -130,6 +131,7 @@ func (s *Snapshot) openManifest(hash HexBytes) error {
 // view lays the parts over the sections.
 func (s *Snapshot) view(p *pace) error {
 	s.layout = newLayout(s.Meta, s.Dictionaries)
+	s.composed = s.layout.widen()
 	s.indexBits, s.recordBits = log2(s.IndexShards), log2(s.RecordShards)
 	for _, n := range s.Namespaces.All() {
 		s.tracers = append(s.tracers, n.Tracer())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -139,6 +140,22 @@ func (s *Store) Dir() string { return s.dir }
 // IdentifierHasher returns the hasher of the identifiers of all snapshots that
 // are made under secret.
 func IdentifierHasher(secret index.Secret) index.Hasher { return secret.Hasher("identifier") }
+
+// PersonHasher returns the hasher that makes the ids of persons who are new in
+// a snapshot, or beside it; see [NewPersonID].
+func PersonHasher(secret index.Secret) index.Hasher { return secret.Hasher("person") }
+
+// NewPersonID returns the id of a person who is heir of none: a keyed hash of its
+// strongest identifier's hash and of the snapshot before, so that one who is new
+// never gets the id that another has kept.
+func NewPersonID(hasher index.Hasher, strongest index.Hash, previous []byte) (id PersonID) {
+	b := binary.BigEndian.AppendUint64(nil, strongest.Hi)
+	b = append(binary.BigEndian.AppendUint64(b, strongest.Lo), previous...)
+	sum := hasher.Sum(b)
+	binary.BigEndian.PutUint64(id[:], sum.Hi)
+	binary.BigEndian.PutUint64(id[8:], sum.Lo)
+	return id
+}
 
 const secretPrefix = "matchd-key 1 "
 

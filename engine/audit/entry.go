@@ -29,6 +29,7 @@ const (
 	AdminRollback   = "admin.rollback"
 	AdminPin        = "admin.pin"
 	AdminUnpin      = "admin.unpin"
+	AdminEvents     = "admin.events" // the log of live changes is read
 	DaemonStart     = "daemon.start"
 	LogContinued    = "log.continued" // after another one, whose last entry it names
 )

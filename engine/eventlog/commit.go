@@ -234,7 +234,7 @@ func (l *Log) begin(d *draft) error {
 }
 
 // finish waits until a commit is on disk, if it has anything, and says so in
-// HEAD, to Options.Applied and to readers. Of an error it is not known whether
+// HEAD, to readers and to Options.Applied. Of an error it is not known whether
 // it lasts, and nothing is committed any more.
 func (l *Log) finish(d *draft) error {
 	if !d.begun {
@@ -252,11 +252,12 @@ func (l *Log) finish(d *draft) error {
 		return err
 	}
 	if len(d.records) > 0 {
+		// Scans first: who scans and then takes over from Applied misses none.
+		old := l.last.Swap(&position{d.next.seq, d.next.hash, d.now, make(chan struct{})})
+		close(old.changed)
 		if l.opts.Applied != nil {
 			l.opts.Applied(d.records)
 		}
-		old := l.last.Swap(&position{d.next.seq, d.next.hash, d.now, make(chan struct{})})
-		close(old.changed)
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ var (
 	ErrTokenReused = errors.New("the token stands for other content")
 	// ErrInUse is of a log whose lock cannot be had.
 	ErrInUse = errors.New("another process may have it open")
+	// ErrDiffers is of two logs of which one should be the other's replica.
+	ErrDiffers = errors.New("the two event logs differ")
+	// ErrTrimmed is of a log that was trimmed while it was read in parts.
+	ErrTrimmed = errors.New("the event log was trimmed while it was read: read it again from its first record")
 	// ErrClosed is of a log that was closed.
 	ErrClosed = errors.New("the event log is closed")
 	// ErrTooLarge is of an append of which a body, or all together, are larger
@@ -40,13 +44,13 @@ type Options struct {
 	Now func() time.Time
 	// Logger is told of what a human has to know, nobody if nil.
 	Logger *slog.Logger
-	// Replay, if not nil, is called by Open for each record, in order, all of
-	// them checked. A record's body is valid until Replay returns. Its error
-	// ends Open.
+	// Replay, if not nil, is called by Open for each record, one at a time and in
+	// order, all of them checked. A record's body is valid until Replay returns.
+	// Its error ends Open.
 	Replay func(Record) error
 	// Applied, if not nil, is called with what was appended, once that is on
-	// disk and before it is acknowledged; in order, one call at a time. The
-	// bodies may be kept, and not changed.
+	// disk and scans have it, and before it is acknowledged; in order, one call
+	// at a time. The bodies may be kept, and not changed.
 	Applied func([]Record)
 	// PurgeAfter is how long after a redaction its bodies may be in files
 	// still, see [Log.Purge]. 0 is ten minutes.

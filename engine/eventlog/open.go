@@ -237,9 +237,9 @@ func (l *Log) replay(db *pebble.DB, v *verified) (err error) {
 	if w.base, w.trim, err = readBase(db); err != nil {
 		return damage(err)
 	}
-	l.tokens.grow(int(v.state.seq - min(w.base.seq, v.state.seq) + w.base.kept))
+	runs := l.tokens.expect(int(v.state.seq - min(w.base.seq, v.state.seq) + w.base.kept))
 	seen := v.torn != nil || v.head.seq <= w.base.seq
-	w, err = replay(db, w, l.index, func(s *stored) error {
+	w, err = replay(db, w, runs.add, func(s *stored) error {
 		switch {
 		case s.Seq == v.head.seq:
 			if seen = true; s.Hash != v.head.hash {
@@ -258,6 +258,7 @@ func (l *Log) replay(db *pebble.DB, v *verified) (err error) {
 		}
 		return nil
 	})
+	runs.end()
 	if err == nil {
 		err = w.end(v.state)
 	}
@@ -265,15 +266,6 @@ func (l *Log) replay(db *pebble.DB, v *verified) (err error) {
 		err = fmt.Errorf("%w: record %d, which %s names, is missing", ErrCorrupt, v.head.seq, headName)
 	}
 	return err
-}
-
-// index adds the tokens of records, many at once: each waits for memory.
-func (l *Log) index(list []stored) {
-	for i := range list {
-		if list[i].Token != ([16]byte{}) {
-			l.tokens.add(&list[i].Token, list[i].Seq)
-		}
-	}
 }
 
 // openStore opens the store for writing, makes it if need be, closes a gap at

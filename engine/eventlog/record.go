@@ -121,15 +121,16 @@ var errShape = errors.New("it is not a record")
 
 // decode reads a value. Of a record that is not kept, Prev is left to who
 // knows the record before; Commitment is filled in by check. Slices are of v.
-func decode(seq uint64, v []byte) (s stored, err error) {
+func (s *stored) decode(seq uint64, v []byte) error {
+	*s = stored{}
 	if len(v) < fixedSize {
-		return s, errShape
+		return errShape
 	}
 	flags := v[0]
 	s.Seq, s.Kind = seq, Kind(flags&kindMask)
 	s.Redacted, s.kept = flags&flagRedacted != 0, flags&flagKept != 0
 	if flags&^(kindMask|flagRedacted|flagKept) != 0 || s.Kind < Event || s.Kind > Trim || s.Redacted && s.Kind != Event {
-		return s, errShape
+		return errShape
 	}
 	s.Time = time.Unix(0, int64(binary.BigEndian.Uint64(v[1:]))).UTC()
 	copy(s.Token[:], v[9:])
@@ -137,7 +138,7 @@ func decode(seq uint64, v []byte) (s stored, err error) {
 	v = v[fixedSize:]
 	if s.kept {
 		if len(v) < len(s.Prev) {
-			return s, errShape
+			return errShape
 		}
 		v = v[copy(s.Prev[:], v):]
 	}
@@ -148,9 +149,15 @@ func decode(seq uint64, v []byte) (s stored, err error) {
 		s.secret = v[copy(s.digest[:], v):]
 		s.Body = s.secret[saltSize:]
 	default:
-		return s, errShape
+		return errShape
 	}
-	return s, nil
+	return nil
+}
+
+// decode returns the record of a value.
+func decode(seq uint64, v []byte) (s stored, err error) {
+	err = s.decode(seq, v)
+	return s, err
 }
 
 // seal computes the commitment of a record that has its secret.

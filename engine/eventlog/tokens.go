@@ -30,7 +30,7 @@ const firstTokens = 1 << 16
 
 // grow adds a part for at least n tokens, which fill three quarters of it.
 func (t *tokens) grow(n int) {
-	size := 1 << bits.Len(uint(n+n/3))
+	size := max(4, 1<<bits.Len(uint(n+n/3)))
 	t.parts = append(t.parts, tokenPart{make([]uint64, size), size / 4 * 3})
 }
 
@@ -58,15 +58,75 @@ func (t *tokens) add(token *[16]byte, seq uint64) {
 		t.grow(more)
 		n++
 	}
-	p := &t.parts[n-1]
+	t.parts[n-1].add(tokenHash(token), seq)
+}
+
+func (p *tokenPart) add(hash, seq uint64) {
 	p.room--
-	h := tokenHash(token)
 	mask := uint64(len(p.slots) - 1)
-	at := h & mask
+	at := hash & mask
 	for p.slots[at] != 0 {
 		at = (at + 1) & mask
 	}
-	p.slots[at] = h&^seqMask | seq&seqMask
+	p.slots[at] = hash&^seqMask | seq&seqMask
+}
+
+// tokenRuns adds many tokens to a part that has room for them. They wait in
+// runs, by where they go, so that a run's are put next to each other: one by
+// one, each would wait for memory.
+type tokenRuns struct {
+	part  *tokenPart
+	room  int // for tokens that do not wait yet
+	shift int // of a place, to its run
+	runs  [tokenRunCount][]waiting
+}
+
+// waiting is a token that is to be added.
+type waiting struct{ hash, seq uint64 }
+
+const (
+	tokenRunCount  = 1 << tokenRunBits
+	tokenRunBits   = 7
+	tokenRunLength = 128
+)
+
+// expect makes room for n tokens, and returns what adds them.
+func (t *tokens) expect(n int) *tokenRuns {
+	t.grow(n)
+	p := &t.parts[len(t.parts)-1]
+	return &tokenRuns{part: p, room: p.room, shift: max(0, bits.Len(uint(len(p.slots)-1))-tokenRunBits)}
+}
+
+// add adds the tokens of records, those that have one. More than were expected
+// are left out: a log that has more records than it says is refused.
+func (r *tokenRuns) add(list []stored) {
+	mask := uint64(len(r.part.slots) - 1)
+	for i := range list {
+		s := &list[i]
+		if s.Token == ([16]byte{}) || r.room == 0 {
+			continue
+		}
+		r.room--
+		h := tokenHash(&s.Token)
+		run := &r.runs[h&mask>>r.shift]
+		if *run = append(*run, waiting{h, s.Seq}); len(*run) == tokenRunLength {
+			r.drain(run)
+		}
+	}
+}
+
+func (r *tokenRuns) drain(run *[]waiting) {
+	for _, w := range *run {
+		r.part.add(w.hash, w.seq)
+	}
+	*run = (*run)[:0]
+}
+
+// end adds those that wait.
+func (r *tokenRuns) end() {
+	for i := range r.runs {
+		r.drain(&r.runs[i])
+	}
 }
 
 // find calls f with the number of each record that may have a token, until it

@@ -40,3 +40,34 @@ func TestTokenIndex(t *testing.T) {
 		}
 	}
 }
+
+// Tokens that are added many at once are all found, and are no more than were
+// expected.
+func TestTokenRuns(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 5, 100, 30_000} {
+		list := make([]stored, n+1)
+		for i := range list {
+			list[i].Seq = uint64(i + 1)
+			binary.BigEndian.PutUint64(list[i].Token[:], uint64(i+1))
+		}
+		var x tokens
+		r := x.expect(n)
+		for rest := list; len(rest) > 0; rest = rest[min(len(rest), 512):] {
+			r.add(append([]stored{{}}, rest[:min(len(rest), 512)]...))
+		}
+		r.end()
+		for i := range list {
+			found := false
+			x.find(&list[i].Token, func(seq uint64) bool {
+				found = seq == list[i].Seq
+				return found
+			})
+			if i < n && !found {
+				t.Fatalf("of %d tokens, number %d is not found", n, i)
+			}
+		}
+		if p := x.parts[0]; p.room < 0 || p.room < len(p.slots)/4*3-len(list) {
+			t.Errorf("room for %d", p.room)
+		}
+	}
+}

@@ -1,160 +1,219 @@
 package eventlog
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Records are checked in blocks of about so many bytes and records: all that are
-// on their way fit into a core's cache.
+// About so many bytes and records are checked before they are handed on: they
+// fit into a core's cache.
 const (
-	checkBytes   = 32 << 10
-	checkRecords = 128
+	partBytes   = 128 << 10
+	partRecords = 512
 )
 
-// block is some records in a row, and a buffer that holds what they hold.
-type block struct {
+// replay calls f for each record from the first, in order and checked, and
+// before that many with some in a row; one goroutine at a time calls them. It
+// returns where the walk ended.
+//
+// As many goroutines as there are cores each take a part of the log, read it and
+// check what its records hold, and then wait for their turn to hand it on: that
+// needs the parts before, and little time. So what a core has read stays in its
+// cache.
+func replay(r reader, w walk, many func([]stored), f func(*stored) error) (walk, error) {
+	p := &replayer{reader: r, many: many, each: f, walk: w, base: w.base, stride: partRecords, turn: make(chan struct{})}
+	close(p.turn)
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(p.work)
+	}
+	all.Wait()
+	if p.err == nil {
+		p.err = p.closing
+	}
+	return p.walk, p.err
+}
+
+// replayer is what those share who replay a log.
+type replayer struct {
+	reader reader
+	many   func([]stored)
+	each   func(*stored) error
+	base   base
+
+	mu     sync.Mutex
+	next   uint64 // the number at which the next part begins
+	stride uint64 // how many records it should have
+	ended  bool   // there is no next part
+	// closing is an error of closing what a goroutine read with.
+	closing error
+	turn    chan struct{} // closed once all parts that were taken are handed on
+
+	// Whose turn it is has these.
+	walk walk
+	err  error // the first by place
+}
+
+// part is a run of numbers, and those of its records that were read last.
+type part struct {
+	from, to uint64 // inclusive
+	// turn is closed once those before are handed on, and done once this one is.
+	turn, done chan struct{}
+
 	buf  []byte
 	list []stored
-	err  error         // of the record after the last in list
-	done chan struct{} // one value once they are checked
+	// wrong is the place in list of a record that is not what its hash says, and
+	// the last one there, or 0.
+	wrong int
+	err   error // of what comes after the last in list
+
+	records, bytes uint64 // read in all
+	// after is the number of the first record after the part, and ended says that
+	// there is none.
+	after uint64
+	ended bool
 }
 
-func newBlock() *block {
-	return &block{
-		buf: make([]byte, 0, checkBytes), list: make([]stored, 0, checkRecords), done: make(chan struct{}, 1),
+func (p *replayer) work() {
+	b := &part{buf: make([]byte, 0, partBytes), list: make([]stored, 0, partRecords)}
+	it, err := p.reader.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
+	for p.take(b) {
+		if err == nil {
+			it.SeekGE(recordKey(b.from))
+		}
+		for more := true; more; {
+			if b.err = err; err == nil {
+				more = b.read(it)
+			}
+			<-b.turn
+			p.hand(b)
+			more = more && b.err == nil
+		}
+		close(b.done)
 	}
-}
-
-// add copies a record into the block.
-func (b *block) add(seq uint64, v []byte, w *walk) error {
-	if len(b.buf)+len(v) > cap(b.buf) {
-		// One that is large. What is there keeps its old buffer.
-		b.buf = make([]byte, 0, max(len(v), checkBytes))
+	if err == nil {
+		err = it.Close()
 	}
-	from := len(b.buf)
-	b.buf = append(b.buf, v...)
-	s, err := decode(seq, b.buf[from:])
 	if err != nil {
+		p.mu.Lock()
+		p.closing = damage(err)
+		p.mu.Unlock()
+	}
+}
+
+// take has the part be the next one, and reports false where there is none.
+func (p *replayer) take(b *part) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next, p.ended = max(p.next, b.after), p.ended || b.ended
+	if p.ended {
+		return false
+	}
+	if b.records > 0 {
+		p.stride = min(max(1, partBytes*b.records/(b.bytes+b.bytes/8+1)), partRecords)
+	}
+	b.from, b.to = p.next, p.next+p.stride-1
+	if p.next <= p.base.seq {
+		// Few of these are there.
+		each := min(max(1, p.base.seq/(p.base.kept+1)), 1<<40)
+		b.to = min(p.base.seq, p.next+p.stride*each-1)
+	}
+	p.next = b.to + 1
+	b.turn, b.done = p.turn, make(chan struct{})
+	p.turn = b.done
+	b.records, b.bytes, b.after, b.ended = 0, 0, 0, false
+	return true
+}
+
+// read reads on to the end of the part and checks what it reads. It reports
+// true where that is to be handed on before there is room for more.
+func (b *part) read(it *pebble.Iterator) (more bool) {
+	b.buf, b.list, b.wrong = b.buf[:0], b.list[:0], 0
+	for ; it.Valid(); it.Next() {
+		seq, err := recordSeq(it.Key())
+		if err == nil && seq > b.to {
+			b.after = seq
+			return false
+		}
+		var v []byte
+		if err == nil {
+			v, err = it.ValueAndErr()
+		}
+		if err == nil && !b.room(len(v)) {
+			return true
+		}
+		if err == nil {
+			err = b.add(seq, v)
+		}
+		if b.err = damage(err); err != nil || b.wrong > 0 {
+			return false
+		}
+	}
+	b.err, b.ended = damage(it.Error()), true
+	return false
+}
+
+// room makes room for one more record, if it can.
+func (b *part) room(size int) bool {
+	if len(b.list) > 0 {
+		return len(b.list) < cap(b.list) && len(b.buf)+size <= cap(b.buf)
+	}
+	if size > cap(b.buf) {
+		b.buf = make([]byte, 0, size)
+	}
+	return true
+}
+
+// add adds a copy of a record. What is before the first one is not known yet,
+// and so it is left to [replayer.hand] to check.
+func (b *part) add(seq uint64, v []byte) error {
+	from, n := len(b.buf), len(b.list)
+	b.buf, b.list = append(b.buf, v...), b.list[:n+1]
+	s := &b.list[n]
+	if err := s.decode(seq, b.buf[from:]); err != nil {
+		b.list = b.list[:n]
 		return fmt.Errorf("%w: record %d: %v", ErrCorrupt, seq, err)
 	}
-	b.list = append(b.list, s)
-	return w.step(&b.list[len(b.list)-1])
+	b.records++
+	b.bytes += uint64(len(v))
+	if n > 0 {
+		if !s.kept {
+			s.Prev = b.list[n-1].Hash
+		}
+		if s.check() != nil {
+			b.wrong = n
+		}
+	}
+	return nil
 }
 
-// full reports whether the next record should go into another block.
-func (b *block) full() bool { return len(b.list) == checkRecords || len(b.buf) >= checkBytes*7/8 }
-
-// check checks all records up to the first that is damaged.
-func (b *block) check() {
+// hand hands on what was read. It is this part's turn.
+func (p *replayer) hand(b *part) {
+	if p.err != nil {
+		return
+	}
+	p.many(b.list)
 	for i := range b.list {
-		if err := b.list[i].check(); err != nil {
-			b.list, b.err = b.list[:i], err
+		s := &b.list[i]
+		if p.err = p.walk.step(s); p.err == nil && (i == 0 || i == b.wrong) {
+			p.err = s.check()
+		}
+		if p.err == nil {
+			p.err = p.each(s)
+		}
+		if p.err != nil {
 			break
 		}
 	}
-	b.done <- struct{}{}
-}
-
-// replay calls f for each record from the first, checked: where it stands by
-// one goroutine that reads, and what it holds by as many as there are cores.
-// Before that it calls many with some in a row. It returns where the walk ended.
-func replay(r reader, w walk, many func([]stored), f func(*stored) error) (walk, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
-	if err != nil {
-		return w, damage(err)
+	if p.err == nil {
+		p.err = b.err
 	}
-	const ahead = 8
-	work, order, free, quit := make(chan *block, ahead), make(chan *block, ahead), make(chan *block, 2*ahead), make(chan struct{})
-	for range runtime.GOMAXPROCS(0) {
-		go func() {
-			for b := range work {
-				b.check()
-			}
-		}()
+	if p.err != nil {
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
 	}
-	ended := make(chan error, 1)
-	go func() {
-		defer close(order)
-		defer close(work)
-		err := readBlocks(it, &w, free, func(b *block) bool {
-			select {
-			case order <- b:
-				work <- b
-				return true
-			case <-quit:
-				return false
-			}
-		})
-		ended <- errors.Join(err, it.Close())
-	}()
-	var first error
-	for b := range order {
-		<-b.done
-		if first != nil {
-			continue
-		}
-		many(b.list)
-		for i := range b.list {
-			if first = f(&b.list[i]); first != nil {
-				break
-			}
-		}
-		if first == nil {
-			first = b.err
-		}
-		if first != nil {
-			close(quit)
-			continue
-		}
-		select {
-		case free <- b:
-		default:
-		}
-	}
-	if err := <-ended; first == nil {
-		first = err
-	}
-	return w, first
-}
-
-// readBlocks reads all records into blocks and hands those on, until hand
-// returns false.
-func readBlocks(it *pebble.Iterator, w *walk, free chan *block, hand func(*block) bool) error {
-	b := newBlock()
-	for ok := it.First(); ok; ok = it.Next() {
-		if b.full() {
-			if !hand(b) {
-				return nil
-			}
-			select {
-			case b = <-free:
-				b.buf, b.list = b.buf[:0], b.list[:0]
-			default:
-				b = newBlock()
-			}
-		}
-		seq, err := recordSeq(it.Key())
-		if err == nil {
-			var v []byte
-			if v, err = it.ValueAndErr(); err == nil {
-				err = b.add(seq, v, w)
-			}
-		}
-		if err != nil {
-			b.err = damage(err)
-			// The one that is out of place is not to be handed on.
-			if n := len(b.list); n > 0 && b.list[n-1].Seq == seq {
-				b.list = b.list[:n-1]
-			}
-			hand(b)
-			return nil
-		}
-	}
-	b.err = damage(it.Error())
-	hand(b)
-	return nil
 }

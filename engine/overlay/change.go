@@ -20,6 +20,9 @@ type Change struct {
 	left, right index.Hash // right is of a link alone
 }
 
+// Ends are the identifiers of a link.
+func (c *Change) Ends() (left, right index.Hash) { return c.left, c.right }
+
 // NewChange takes an event of the log, under the names of the snapshot. The
 // error is [ErrKey], or says which field holds an identifier that the
 // snapshot's namespaces do not allow.

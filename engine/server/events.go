@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -11,6 +12,7 @@ import (
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -144,7 +146,8 @@ func (s *Server) take(client *caller, list []change, now time.Time) *problem {
 
 // changes reports whether a change is one for a store: all tenants that it is
 // about are there, and the client's own. Of links, which are about none, it says
-// so of those stores that have one of the client's.
+// so of those stores that have one of the client's; their namespaces have to be
+// the client's to ask by.
 func (c *Client) changes(p engine.Pool, e *event.Event, now time.Time) bool {
 	here := p.Tenants()
 	own := func(t snapshot.Tenant) bool { return c.Owns(t.Name, p.Name, now) }
@@ -152,6 +155,14 @@ func (c *Client) changes(p engine.Pool, e *event.Event, now time.Time) bool {
 	for _, tenant := range concerns {
 		if tenant != event.All && !slices.ContainsFunc(here, func(t snapshot.Tenant) bool { return t.Name == tenant && own(t) }) {
 			return false
+		}
+	}
+	if e.Type == event.Link || e.Type == event.Unlink {
+		for _, id := range [...]string{e.Left, e.Right} {
+			namespace, _, _ := strings.Cut(id, ":")
+			if !strings.HasPrefix(namespace, index.CRMPrefix) && !c.Links(namespace, p.Name, now) {
+				return false
+			}
 		}
 	}
 	return len(concerns) > 0 || slices.ContainsFunc(here, own)
@@ -194,6 +205,8 @@ func (c *change) why() string {
 	switch {
 	case c.refuse != "":
 		return c.refuse
+	case len(c.stores) == 0 && (c.event.Type == event.Link || c.event.Type == event.Unlink):
+		return "left, right: they are not of tenants and namespaces that are this client's to link, in any store that takes live changes"
 	case len(c.stores) == 0:
 		return "the tenant is not this client's to change, in any store that takes live changes"
 	}

@@ -25,7 +25,9 @@ func startLive(t *testing.T) (*running, string) {
 	shared.Tenant, shared.Scopes = "globex", ScopeMatch|ScopeEvents|ScopePrivacy
 	segments := client("segments", grant("acme", false))
 	segments.Scopes = ScopeEvents
-	return start(t, Options{Pools: pools, Clients: []Client{acme, root, shared, segments, client("globex", grant("globex", false))}}), log
+	cookies := client("cookies", grant("acme", false))
+	cookies.Grants[0].Namespaces, cookies.Scopes = []string{"cookie.a"}, ScopeEvents
+	return start(t, Options{Pools: pools, Clients: []Client{acme, root, shared, segments, cookies, client("globex", grant("globex", false))}}), log
 }
 
 const (
@@ -122,7 +124,10 @@ func TestEventsByLine(t *testing.T) {
 		{"segments", optOut, 422, []string{"takes the scope privacy"}},
 		{"segments", `{"id":"a","type":"consent","customer":"acme:C-1","status":"withdrawn"}`, 200, []string{""}},
 		{"segments", `{"id":"a","type":"consent","customer":"acme:C-1","status":"granted"}`, 422, []string{"another change"}},
-		{"acme", `{"id":"l","type":"link","left":"` + maidOne + `","right":"crm.acme:C-1"}`, 422, []string{"link file"}},
+		{"acme", `{"id":"l","type":"link","left":"` + maidOne + `","right":"crm.acme:C-1"}`, 200, []string{""}},
+		{"acme", `{"id":"m","type":"unlink","left":"` + maidOne + `","right":"crm.globex:G-1"}`, 422, []string{"to link"}},
+		{"shared", `{"id":"m","type":"link","left":"` + maidOne + `","right":"crm.acme:C-1"}`, 422, []string{"to link"}},
+		{"cookies", `{"id":"m","type":"link","left":"` + maidOne + `","right":"crm.acme:C-1"}`, 422, []string{"to link"}},
 		{"acme", `{"id":"j","type":"opt_out","tenant":"acme","identifier":"maid:0"}`, 422, []string{"identifier: "}},
 	} {
 		got, a := r.post(t, c.client, c.body)
@@ -148,7 +153,7 @@ func TestEventsRefused(t *testing.T) {
 		method, target, client, body string
 		status                       int
 	}{
-		{r, "GET", "/v1/events", "acme", "", 405},
+		{r, "PUT", "/v1/events", "acme", "", 405},
 		{r, "POST", "/v1/events", "", optOut, 401},
 		{r, "POST", "/v1/events", "globex", optOut, 403},
 		{r, "POST", "/v1/events", "acme", "", 400},

@@ -182,7 +182,11 @@ func appendAnswer(dst []byte, part *engine.Part, a *engine.Answer) []byte {
 		}
 		dst = appendProfile(dst, part, &profiles[i])
 	}
-	return append(dst, ']')
+	dst = append(dst, ']')
+	if a.Live {
+		dst = append(dst, `,"live":true`...)
+	}
+	return dst
 }
 
 // appendNone appends the members that say why there is no answer.

@@ -126,32 +126,9 @@ func (w *personWorker) identify(nodes []groupNode, members []member) (snapshot.P
 	}
 	best := members[0].node
 	for _, m := range members[1:] {
-		if weight(w.kinds[m.node].Kind) < weight(w.kinds[best].Kind) {
+		if w.kinds[m.node].Kind.Weight() < w.kinds[best].Kind.Weight() {
 			best = m.node
 		}
 	}
-	h := nodes[best].hash
-	b := binary.BigEndian.AppendUint64(nil, h.Hi)
-	b = append(binary.BigEndian.AppendUint64(b, h.Lo), w.r.salt...)
-	sum := w.r.hasher.Sum(b)
-	var id snapshot.PersonID
-	binary.BigEndian.PutUint64(id[:], sum.Hi)
-	binary.BigEndian.PutUint64(id[8:], sum.Lo)
-	return id, w.r.asOf
-}
-
-// weight orders kinds by how well their identifiers stand for a person; less
-// is better.
-func weight(k resolve.Kind) int {
-	switch k {
-	case resolve.Customer:
-		return 0
-	case resolve.Email:
-		return 1
-	case resolve.Phone:
-		return 2
-	case resolve.Postal:
-		return 3
-	}
-	return 4
+	return snapshot.NewPersonID(w.r.hasher, nodes[best].hash, w.r.salt), w.r.asOf
 }

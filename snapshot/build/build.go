@@ -130,11 +130,8 @@ type builder struct {
 	progress progress
 }
 
-// Purposes of hashers; see index.Secret.Hasher.
-const (
-	personPurpose  = "person"
-	contentPurpose = "content"
-)
+// contentPurpose is that of a hasher; see index.Secret.Hasher.
+const contentPurpose = "content"
 
 // Run builds and publishes a snapshot. On an error the store keeps the snapshot
 // that it has, unless what failed is the removal of old ones, after the new one

@@ -88,7 +88,7 @@ func (h *inheriting) run(ctx context.Context, s *stage) error {
 					if n.ancestor == nil {
 						continue
 					}
-					record = append(append(record[:0], n.ancestor[:16]...), byte(weight(h.nodes[n.ns].Kind)))
+					record = append(append(record[:0], n.ancestor[:16]...), byte(h.nodes[n.ns].Kind.Weight()))
 					record = binary.BigEndian.AppendUint32(record, number)
 					if err := w.Put(partitionOf(binary.BigEndian.Uint64(n.ancestor)), record); err != nil {
 						return err

@@ -128,7 +128,7 @@ func (b *builder) resolve(ctx context.Context, n *numbering, g *grouping, meta s
 	}
 	r := &resolving{
 		cfg: b.cfg, ns: b.ns, nodes: b.nodes, tracer: b.tracer, own: ownSources(b.cfg), sources: shown.Sources, segments: n.segments,
-		asOf: b.cfg.AsOf.Unix(), hasher: b.secret.Hasher(personPurpose), g: g,
+		asOf: b.cfg.AsOf.Unix(), hasher: snapshot.PersonHasher(b.secret), g: g,
 		persons: b.space.Store("persons", max(partitions, meta.RecordShards)), cuts: b.space.Store("cuts", g.nodes.Len()),
 		collect: func() *report.Collector { return report.NewCollector(shown) },
 	}

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/matchd/matchd/index"
@@ -36,6 +37,23 @@ func KindOf(n index.Namespace) Kind {
 }
 
 func (k Kind) contact() bool { return k > Customer }
+
+// Weight orders kinds by how well their identifiers stand for a person; less is
+// better. A person of the snapshot before goes on in whoever has the one of its
+// identifiers that weighs least, and of those the one with the smallest hash.
+func (k Kind) Weight() int {
+	switch k {
+	case Customer:
+		return 0
+	case Email:
+		return 1
+	case Phone:
+		return 2
+	case Postal:
+		return 3
+	}
+	return 4
+}
 
 // Node is an identifier to resolve.
 type Node struct {
@@ -91,6 +109,44 @@ const Version = 1
 // duplicates where forty are a call centre's number.
 func DefaultRules() Rules {
 	return Rules{MaxIdentifiers: 50, MaxOnDevice: 4, MaxOnContact: 10}
+}
+
+// Text returns the rules as a manifest records them.
+func (r Rules) Text() map[string]string {
+	return map[string]string{
+		"max_identifiers":           strconv.Itoa(r.MaxIdentifiers),
+		"max_customers_per_device":  strconv.Itoa(r.MaxOnDevice),
+		"max_customers_per_contact": strconv.Itoa(r.MaxOnContact),
+		"shared":                    r.Shared.String(),
+		"version":                   strconv.Itoa(Version),
+	}
+}
+
+// ParseRules reads what Text wrote; what is missing is as in [DefaultRules]. It
+// passes over what it does not know, the version too: the rules of this package
+// are applied.
+func ParseRules(text map[string]string) (Rules, error) {
+	r := DefaultRules()
+	for _, n := range []struct {
+		name string
+		to   *int
+	}{
+		{"max_identifiers", &r.MaxIdentifiers}, {"max_customers_per_device", &r.MaxOnDevice}, {"max_customers_per_contact", &r.MaxOnContact},
+	} {
+		if s, ok := text[n.name]; ok {
+			var err error
+			if *n.to, err = strconv.Atoi(s); err != nil {
+				return r, fmt.Errorf("%s: %q is no number", n.name, s)
+			}
+		}
+	}
+	if s, ok := text["shared"]; ok {
+		var err error
+		if r.Shared, err = ParseShared(s); err != nil {
+			return r, fmt.Errorf("shared: %w", err)
+		}
+	}
+	return r, r.Validate()
 }
 
 // MaxLimit is the largest that a limit can be.

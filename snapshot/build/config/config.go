@@ -154,14 +154,9 @@ func (c *Config) TenantOf(namespace string) uint16 {
 
 // RulesText returns the limits of resolution as a manifest records them.
 func (c *Config) RulesText() map[string]string {
-	return map[string]string{
-		"max_identifiers":           strconv.Itoa(c.Rules.MaxIdentifiers),
-		"max_customers_per_device":  strconv.Itoa(c.Rules.MaxOnDevice),
-		"max_customers_per_contact": strconv.Itoa(c.Rules.MaxOnContact),
-		"max_connected":             strconv.Itoa(c.MaxConnected),
-		"shared":                    c.Rules.Shared.String(),
-		"version":                   strconv.Itoa(resolve.Version),
-	}
+	text := c.Rules.Text()
+	text["max_connected"] = strconv.Itoa(c.MaxConnected)
+	return text
 }
 
 func profileNamespace(tenant string) index.Namespace {
