@@ -49,16 +49,14 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
-	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
-	if err == nil {
-		err = bind(e.opts.Store, c.log.ID())
-	}
+	log, err := eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
 	if err != nil {
-		if c.log != nil {
-			err = errors.Join(err, c.log.Close())
-		}
 		return err
 	}
+	if err := bind(e.opts.Store, log.ID()); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	c.log = log
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	e.changes = c
