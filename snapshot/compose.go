@@ -46,5 +46,5 @@ func (s *Snapshot) SourceOf(number uint16) Source {
 	if int(number) < len(s.Sources) {
 		return s.Sources[number]
 	}
-	return Source{Name: "live", Party: FirstParty}
+	return Source{Name: LiveSource, Party: FirstParty}
 }

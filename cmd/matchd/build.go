@@ -18,15 +18,15 @@ import (
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build"
 	"github.com/matchd/matchd/snapshot/build/config"
-	"github.com/matchd/matchd/snapshot/build/fold"
 )
 
 // buildFlags are the flags of a build that are not options as they stand.
 type buildFlags struct {
-	asOf, key, live string
-	maxBad          float64
-	memory          byteSize
-	asJSON          bool
+	asOf, key string
+	live      liveFlags
+	maxBad    float64
+	memory    byteSize
+	asJSON    bool
 }
 
 func newBuildCommand() *cobra.Command {
@@ -52,7 +52,8 @@ Standard output has what came of it: a table, or one object with --json.
 Progress and bad rows go to standard error, with --json as an object a line.`,
 			Example: `  matchd build --config onboard.yaml --store store
   matchd build --config onboard.yaml --store store --previous --memory 6GiB --tmp /mnt/fast
-  matchd build --config onboard.yaml --store store --live store-events       # which no daemon has open
+  matchd build --config onboard.yaml --store store --live store-events   # which no daemon has open
+  matchd build --config onboard.yaml --store store --live http://localhost:8080 --live-key-file admin.key
   zcat logins.csv.gz | matchd build --config onboard.yaml --store store   # of a path "-"`,
 			Args: cobra.MaximumNArgs(1), // the name after --previous
 		}
@@ -66,7 +67,7 @@ Progress and bad rows go to standard error, with --json as an object a line.`,
 	f.Float64Var(&in.maxBad, "max-bad-rows", 1, "percentage of bad rows above which the build fails")
 	f.Var(&in.memory, "memory", "memory that the build may take; beyond it, it works in temporary files")
 	f.StringVar(&o.Tmp, "tmp", "", "folder for temporary files (default: in the store)")
-	f.StringVar(&in.live, "live", "", "the log of live changes to build from too: its folder, if no daemon has it open")
+	in.live.flags(f)
 	f.StringVar(&in.key, "key", "", "key file to make a new store with, so that several stores agree")
 	f.IntVar(&o.Keep, "keep", 3, "how many snapshots to keep in the store; 0 keeps all")
 	f.IntVar(&o.Workers, "workers", 0, "cores to use (default: all)")
@@ -77,7 +78,7 @@ Progress and bad rows go to standard error, with --json as an object a line.`,
 		if err := in.options(&o, cmd.Flags().Changed("previous"), args); err != nil {
 			return usage(err)
 		}
-		if err := in.find(&o); err != nil {
+		if err := in.find(cmd.Context(), &o); err != nil {
 			return asNotice(in.asJSON, err)
 		}
 		return runBuild(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr(), in.asJSON)
@@ -104,6 +105,9 @@ func (in *buildFlags) options(o *build.Options, previous bool, args []string) (e
 		return fmt.Errorf("--memory %v is too little for any build: give %v or more", &in.memory, &least)
 	}
 	o.MaxBadRows, o.Memory, o.Version = in.maxBad/100, int64(in.memory), version()
+	if err := in.live.check(); err != nil {
+		return err
+	}
 	if in.asOf != "" {
 		if o.AsOf, err = snapshot.ParseTime(in.asOf); err != nil {
 			return fmt.Errorf("--as-of: %w", err)
@@ -114,7 +118,7 @@ func (in *buildFlags) options(o *build.Options, previous bool, args []string) (e
 
 // find looks at what the flags name, so that a wrong name fails before there is
 // a store.
-func (in *buildFlags) find(o *build.Options) error {
+func (in *buildFlags) find(ctx context.Context, o *build.Options) error {
 	cfg, err := config.Load(o.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; name the onboard.yaml with --config", err)
@@ -132,11 +136,8 @@ func (in *buildFlags) find(o *build.Options) error {
 		}
 		o.Secret = &secret
 	}
-	if in.live != "" {
-		if err := fold.Exists(in.live); err != nil {
-			return fmt.Errorf("--live: %w", err)
-		}
-		o.Live = fold.Dir(in.live)
+	if o.Live, err = in.live.source(ctx); err != nil {
+		return err
 	}
 	if o.Tmp != "" {
 		if info, err := os.Stat(o.Tmp); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build"
 )
 
 // killable is a daemon in a process of its own.
@@ -244,4 +245,88 @@ func snapshotNames(t *testing.T, dir string) []string {
 	names, err := store.Snapshots()
 	must(t, err)
 	return names
+}
+
+// TestBuildFromADaemon reads the log from the daemon that has it open, and the
+// daemon goes on with what came of it.
+func TestBuildFromADaemon(t *testing.T) {
+	t.Setenv(asCommand, "1")
+	data, store := builtStore(t)
+	dir := t.TempDir()
+	const admin, brand = "mk_admin_for_a_test", "mk_brand_for_a_test"
+	config := filepath.Join(dir, "matchd.yaml")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, `stores: [{name: pool, path: %s, events: %s}]
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+swap: off
+clients:
+  - {name: operator, key_sha256: %s, scopes: [admin]}
+  - name: brand
+    key_sha256: %s
+    scopes: [match, events, privacy]
+    grants: [{tenant: acme, segments: ["*"], namespaces: ["*"]}]
+`, store, filepath.Join(dir, "events"), server.HashKey(admin), server.HashKey(brand)), 0o600))
+	keyFile := func(name, key string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(key+"\n"), mode))
+		return path
+	}
+	d := serveKillable(t, config)
+	id := ""
+	for _, row := range readCSV(t, filepath.Join(data, "truth.csv"))[1:] {
+		if strings.HasPrefix(row[0], "crm.acme:") {
+			id = strings.TrimPrefix(row[0], "crm.")
+			break
+		}
+	}
+	before := d.asked(t, brand, "/v1/match?id=crm."+id, "")
+	if !strings.Contains(before, `"matched"`) {
+		t.Fatal(before)
+	}
+	body := fmt.Sprintf(`{"id":"1","type":"segment_add","customer":%q,"segment":"live.only"}
+{"id":"2","type":"opt_out","tenant":"acme","identifier":"maid:6d92078a-8246-4ba4-ae5b-76104861e7dc"}`, id)
+	if got := d.asked(t, brand, "/v1/events", body); !strings.Contains(got, `"accepted":2`) {
+		t.Fatal(got)
+	}
+	live := func(more ...string) []string {
+		return buildArgs(data, store, append([]string{"--as-of", "2026-11-01", "--json", "--live", d.url}, more...)...)
+	}
+	for says, c := range map[string]struct {
+		code int
+		args []string
+	}{
+		"--live-key-file":    {exitUsage, live()},
+		"no such file":       {exitFailed, live("--live-key-file", filepath.Join(dir, "none"))},
+		"chmod 600":          {exitFailed, live("--live-key-file", keyFile("open", admin, 0o644))},
+		"403":                {exitFailed, live("--live-key-file", keyFile("brand", brand, 0o600))},
+		"401":                {exitFailed, live("--live-key-file", keyFile("wrong", "mk_nobody", 0o600))},
+		"go with the URL":    {exitUsage, buildArgs(data, store, "--live", dir, "--live-store", "pool")},
+		"belongs to a store": {exitFailed, buildArgs(data, filepath.Join(dir, "fresh"), "--live", d.url, "--live-key-file", keyFile("admin", admin, 0o600))},
+	} {
+		code, out, errOut := command(t, c.args...)
+		if code != c.code || !strings.Contains(errOut, says) || out != "" {
+			t.Errorf("%q: exit code %d; it does not say %q:\n%s%s", c.args, code, says, out, errOut)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "fresh")); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a store was made")
+	}
+	var r struct {
+		Snapshot string
+		Live     build.LiveReport `json:"live_changes"`
+	}
+	decode(t, succeed(t, live("--live-key-file", filepath.Join(dir, "admin"), "--live-store", "pool")...), &r)
+	if r.Live.Seq != 2 || r.Live.Segments != 1 {
+		t.Errorf("the report says %+v", r.Live)
+	}
+	for range 100 {
+		if got := d.asked(t, brand, "/v1/match?id=crm."+id, ""); strings.Contains(got, r.Snapshot) {
+			if !strings.Contains(got, "live.only") {
+				t.Errorf("a code that no file has: %s", got)
+			}
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Error("the daemon does not serve the new snapshot")
 }

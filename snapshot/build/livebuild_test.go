@@ -145,7 +145,7 @@ func TestBuildWithLiveChanges(t *testing.T) {
 	for customer, want := range map[string]string{
 		"crm.acme:bob": "[live vip] share 2026-10-01",
 		"crm.acme:eve": "[vip] use 2026-01-05",
-		"crm.bolt:B-1": "[] none 2026-01-01",
+		"crm.bolt:B-1": "[] none 2026-10-01", // that of its file
 	} {
 		if got := profileOf(t, s, customer); got != want {
 			t.Errorf("%s: %s, not %s", customer, got, want)

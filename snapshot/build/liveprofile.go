@@ -85,7 +85,7 @@ func (l *liveProfile) alter(p *profile, asOf int64, t *config.Tenant) (segments,
 	}
 	if l.consent.at != 0 && l.consent.later(p.consent.At, asOf) {
 		before := p.consent
-		p.consent = l.consent.state(t)
+		p.consent = l.consent.state(p.consent.At, asOf, t)
 		if p.consent != before {
 			consents++
 		}
@@ -106,11 +106,17 @@ func (c *liveConsent) later(consentAt, asOf int64) bool {
 	return c.at > files || !c.granted && (c.at == files || consentAt == 0)
 }
 
-func (c *liveConsent) state(t *config.Tenant) snapshot.ConsentState {
+// state is what the profile says of consent then. A withdrawal from what files say
+// without a time is as late as they are, so that a grant which is earlier than
+// they are and comes later does not outdate it.
+func (c *liveConsent) state(consentAt, asOf int64, t *config.Tenant) snapshot.ConsentState {
 	out := snapshot.ConsentState{At: max(c.at/int64(time.Second), 1)}
-	if c.granted {
+	switch {
+	case c.granted:
 		out.Purposes, out.Expires = c.purposes, c.until
 		out = limitConsent(out, t)
+	case consentAt == 0:
+		out.At = max(out.At, asOf)
 	}
 	return out
 }

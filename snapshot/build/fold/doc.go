@@ -3,8 +3,8 @@
 // log; the builder knows neither the log's records nor how changes outweigh one
 // another, which is package overlay's.
 //
-// A log that a daemon has open is read from the daemon; one that nobody has open
-// is opened, read and closed before the build begins: see [Dir].
+// A log that a daemon has open is read from the daemon, see [Stream]; one that
+// nobody has open is opened, read and closed before the build begins, see [Dir].
 //
 // What is told holds the facts in memory, about as the daemon does, until the
 // build has read its files.

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/engine/eventlog/feed"
 	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -45,6 +47,27 @@ func Dir(dir string) build.LiveSource {
 	}
 }
 
+// Stream is the log that a daemon has open, read from its stream; ctx ends the
+// reading.
+func Stream(ctx context.Context, client *feed.Client) build.LiveSource {
+	return func(ns *index.Namespaces, secret index.Secret) (*build.Live, error) {
+		defer client.Close()
+		log, err := client.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if key := log.Key(); key != secret.ID() {
+			return nil, errKey(key, secret.ID())
+		}
+		return Read(log, ns, secret)
+	}
+}
+
+// errKey tells of a log of another key than the store's.
+func errKey(log, store string) error {
+	return fmt.Errorf("%w: the log of live changes belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key, or move the log's store to another with matchd rekey", overlay.ErrKey, log, store)
+}
+
 // Exists is an error unless there is a log in a folder: opening it would make one.
 func Exists(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "store")); err != nil {
@@ -76,7 +99,7 @@ func Read(log Log, ns *index.Namespaces, secret index.Secret) (*build.Live, erro
 		}
 		change, err := overlay.NewChange(r.Seq, b, names)
 		if errors.Is(err, overlay.ErrKey) {
-			return fmt.Errorf("record %d: %w: the log belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key, or move the log's store to another with matchd rekey", r.Seq, err, b.Key, names.Key)
+			return fmt.Errorf("record %d: %w", r.Seq, errKey(b.Key, names.Key))
 		}
 		if err != nil {
 			return nil // of a namespace that the config does not have
