@@ -23,9 +23,9 @@ func TestErasedStayErased(t *testing.T) {
 	if testing.Short() {
 		persons = 1_200
 	}
-	seed := uint64(time.Now().UnixNano()) & (1<<40 - 1)
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 4))
+	seed := number(t, seedEnv, time.Now().UnixNano()&(1<<40-1))
+	t.Logf("%s=%d", seedEnv, seed)
+	r := rand.New(rand.NewPCG(uint64(seed), 4))
 	e := &erased{living: newLiving(t, persons), yesterday: filepath.Join(t.TempDir(), "yesterday"), r: r}
 	e.client = &http.Client{Timeout: time.Minute}
 	defer e.client.CloseIdleConnections()

@@ -21,7 +21,8 @@ import (
 	"github.com/matchd/matchd/snapshot"
 )
 
-// Environment of TestTorture: how often to kill, and the seed of an earlier run.
+// Environment: how often TestTorture kills, and the seed of an earlier run of a
+// test that is random.
 const (
 	killsEnv = "MATCHD_KILLS"
 	seedEnv  = "MATCHD_SEED"
@@ -44,7 +45,8 @@ type torture struct {
 	tokens [][16]byte                   // in the order in which they were sent
 	acked  map[[16]byte]receipt
 	asked  []asked
-	counts struct{ acked, beyond, resent int }
+	beyond map[[16]byte]bool // by token: of those that are there and were not acknowledged
+	counts struct{ acked, resent int }
 }
 
 // asked is the answers of a daemon that had just started, and the number of the
@@ -65,7 +67,7 @@ func TestTorture(t *testing.T) {
 	seed := number(t, seedEnv, time.Now().UnixNano()&(1<<40-1))
 	t.Logf("%s=%d", seedEnv, seed)
 	t.Setenv(asCommand, "1")
-	o := &torture{living: newLiving(t, 16), r: rand.New(rand.NewPCG(uint64(seed), 1))}
+	o := &torture{living: newLiving(t, 16), beyond: map[[16]byte]bool{}, r: rand.New(rand.NewPCG(uint64(seed), 1))}
 	o.names = namesOf(t, o.store)
 	o.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 30 * time.Second}
 	defer o.client.CloseIdleConnections()
@@ -80,7 +82,7 @@ func TestTorture(t *testing.T) {
 			t.Fatalf("after kill %d with %s=%d", n+1, seedEnv, seed)
 		}
 	}
-	t.Logf("%d kills: %d changes were acknowledged, %d were not and are there, %d were sent again", kills, o.counts.acked, o.counts.beyond, o.counts.resent)
+	t.Logf("%d kills: %d changes were acknowledged, %d were not and are there, %d were sent again", kills, o.counts.acked, len(o.beyond), o.counts.resent)
 	if o.counts.acked < int(kills)*10 {
 		t.Error("that is too few to show anything")
 	}
@@ -254,7 +256,7 @@ func (o *torture) check(t *testing.T) {
 		}
 		there[r.Token] = r.Seq
 		if a, acked := o.acked[r.Token]; !acked {
-			o.counts.beyond++
+			o.beyond[r.Token] = true
 		} else if a.Seq != r.Seq || a.Hash != r.Hash.String() {
 			t.Errorf("record %d has the hash %s, and was acknowledged as %+v", r.Seq, r.Hash, a)
 		}
