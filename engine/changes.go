@@ -27,7 +27,7 @@ var errLinks = errors.New("type: links are taken by the next build alone: put th
 // in a log on disk, and answers obey it, whatever snapshot is open.
 type Changes struct {
 	engine *Engine
-	log    *eventlog.Log
+	log    Log
 	key    string
 
 	mu      sync.Mutex // held while the overlay is changed
@@ -380,7 +380,7 @@ func erased(o *overlay.Overlay, names *event.Names, b *event.Bound) bool {
 func (c *Changes) Err() error { return c.log.Err() }
 
 // Log is the log, to be read.
-func (c *Changes) Log() *eventlog.Log { return c.log }
+func (c *Changes) Log() Log { return c.log }
 
 func (c *Changes) close() error {
 	if c == nil {
@@ -390,3 +390,6 @@ func (c *Changes) close() error {
 	c.redacting.Wait()
 	return c.log.Close()
 }
+
+// Key is the id of the key of the log's hashes.
+func (c *Changes) Key() string { return c.key }

@@ -20,25 +20,26 @@ const module = "github.com/matchd/matchd/"
 // its own subpackages where the prefix ends in "/...". Tests may import more;
 // the rules are about what is shipped.
 var importRules = map[string][]string{
-	"index":            {},
-	"snapshot":         {"index"},
-	"snapshot/faultfs": {"snapshot"}, // for tests
-	"snapshot/resolve": {"index", "snapshot"},
-	"snapshot/build":   {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
-	"engine":           {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/overlay", "engine/openrtb", "engine/privacy", "engine/proof", "engine/swap"},
-	"engine/audit":     {"index", "snapshot"},
-	"engine/event":     {"index", "snapshot"},
-	"engine/eventlog":  {},
-	"engine/swap":      {"index", "snapshot"},
-	"engine/overlay":   {"index", "snapshot", "engine/event"},
-	"engine/privacy":   {"index", "snapshot"},
-	"engine/proof":     {"index", "snapshot", "engine/event", "engine/eventlog"},
-	"engine/openrtb":   {"index", "snapshot", "engine/privacy"},
-	"engine/server":    {"index", "snapshot", "engine", "engine/..."},
-	"bench/peers":      {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
-	"bench":            {"index", "snapshot", "snapshot/...", "engine", "engine/...", "bench/..."},
-	"cmd":              {"index", "snapshot", "snapshot/build/...", "snapshot/build", "engine", "engine/...", "bench/...", "cmd/..."},
-	"docs":             {},
+	"index":                {},
+	"snapshot":             {"index"},
+	"snapshot/faultfs":     {"snapshot"}, // for tests
+	"snapshot/resolve":     {"index", "snapshot"},
+	"snapshot/build":       {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
+	"engine":               {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/privacy", "engine/proof", "engine/swap"},
+	"engine/audit":         {"index", "snapshot"},
+	"engine/event":         {"index", "snapshot"},
+	"engine/eventlog":      {},
+	"engine/eventlog/feed": {"engine/eventlog"},
+	"engine/swap":          {"index", "snapshot"},
+	"engine/overlay":       {"index", "snapshot", "engine/event"},
+	"engine/privacy":       {"index", "snapshot"},
+	"engine/proof":         {"index", "snapshot", "engine/event", "engine/eventlog"},
+	"engine/openrtb":       {"index", "snapshot", "engine/privacy"},
+	"engine/server":        {"index", "snapshot", "engine", "engine/..."},
+	"bench/peers":          {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
+	"bench":                {"index", "snapshot", "snapshot/...", "engine", "engine/...", "bench/..."},
+	"cmd":                  {"index", "snapshot", "snapshot/build/...", "snapshot/build", "engine", "engine/...", "bench/...", "cmd/..."},
+	"docs":                 {},
 }
 
 // mayUseFasthttp are the packages that may import fasthttp.
@@ -201,6 +202,8 @@ func TestImportRules(t *testing.T) {
 		{"engine/overlay", "engine/event", true},
 		{"engine/eventlog", "index", false},
 		{"engine/eventlog", "engine", false},
+		{"engine/eventlog", "engine/eventlog/feed", false},
+		{"engine/eventlog/feed", "engine", false},
 		{"engine/privacy", "engine", false},
 		{"engine/openrtb", "engine", false},
 		{"engine/server", "engine", true},

@@ -33,6 +33,7 @@ const (
 	PrivacyShow     = "privacy.show"
 	PrivacyErase    = "privacy.erase"
 	PrivacyCertify  = "privacy.certificate"
+	AdminEvents     = "admin.events" // the log of live changes is read
 	DaemonStart     = "daemon.start"
 	LogContinued    = "log.continued" // after another one, whose last entry it names
 )

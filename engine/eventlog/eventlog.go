@@ -23,6 +23,10 @@ var (
 	ErrFailed = errors.New("the event log takes nothing more until it is opened again")
 	// ErrTokenReused is of an entry whose token stands for other content.
 	ErrTokenReused = errors.New("the token stands for other content")
+	// ErrDiffers is of two logs of which one should be the other's replica.
+	ErrDiffers = errors.New("the two event logs differ")
+	// ErrTrimmed is of a log that was trimmed while it was read in parts.
+	ErrTrimmed = errors.New("the event log was trimmed while it was read: read it again from its first record")
 	// ErrClosed is of a log that was closed.
 	ErrClosed = errors.New("the event log is closed")
 	// ErrTooLarge is of an append of which a body, or all together, are larger

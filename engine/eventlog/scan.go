@@ -36,14 +36,14 @@ func (l *Log) Scan(after uint64, f func(Record) error) error {
 		return nil
 	}
 	snap := l.db.NewSnapshot()
-	err = l.scan(snap, after, last, f)
+	err = l.scan(snap, after, last, func(s *stored) error { return f(s.Record) })
 	if err = errors.Join(err, snap.Close()); err != nil {
 		return fmt.Errorf("scan event log %s: %w", l.dir, err)
 	}
 	return nil
 }
 
-func (l *Log) scan(r reader, after, last uint64, f func(Record) error) (err error) {
+func (l *Log) scan(r reader, after, last uint64, f func(*stored) error) (err error) {
 	w := walk{whole: after == 0}
 	if w.base, w.trim, err = readBase(r); err != nil {
 		return err
@@ -66,11 +66,12 @@ func (l *Log) scan(r reader, after, last uint64, f func(Record) error) (err erro
 		w.seq, w.hash, w.inside = s.Seq, s.Hash, true
 		ok = it.Next()
 	}
+	var s stored // f's for as long as it runs
 	for ; ok; ok = it.Next() {
 		if l.closed.Load() {
 			return ErrClosed
 		}
-		s, err := current(it)
+		s, err = current(it)
 		if err == nil {
 			err = w.step(&s)
 		}
@@ -78,7 +79,7 @@ func (l *Log) scan(r reader, after, last uint64, f func(Record) error) (err erro
 			err = s.check()
 		}
 		if err == nil && s.Seq > after {
-			err = f(s.Record)
+			err = f(&s)
 		}
 		if err != nil {
 			return err

@@ -9,6 +9,8 @@
 //	GET  /v1/segments?id=ID[&id=ID...][&experiment=NAME&buckets=N]
 //	GET  /v1/identifiers?customer=TENANT:CUSTOMER
 //	POST /v1/openrtb/enrich[?mode=patch][&eids=1][&exchange=NAME]
+//	POST /v1/events {"id":...}            live changes, a line each
+//	GET  /v1/events?after=SEQ[&wait=SECONDS][&store=NAME]
 //	OPTIONS /v1/segments                  preflights of pages
 //	GET  /health/live, /health/ready
 //

@@ -148,7 +148,7 @@ func TestEventsRefused(t *testing.T) {
 		method, target, client, body string
 		status                       int
 	}{
-		{r, "GET", "/v1/events", "acme", "", 405},
+		{r, "PUT", "/v1/events", "acme", "", 405},
 		{r, "POST", "/v1/events", "", optOut, 401},
 		{r, "POST", "/v1/events", "globex", optOut, 403},
 		{r, "POST", "/v1/events", "acme", "", 400},

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/eventlog/feed"
 	"github.com/matchd/matchd/engine/privacy"
 )
 
@@ -24,6 +25,7 @@ const (
 	routeIdentifiers
 	routeEnrich
 	routeEvents
+	routeFeed      // the log of live changes is read
 	routePreflight // whether a page may ask for segments
 	routeHealth
 	routeOther   // no such path or method
@@ -31,7 +33,7 @@ const (
 	routeIDs
 )
 
-var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "events", "preflight", "health", "other", "refused"}
+var routeNames = [routeIDs]string{"match", "match_batch", "segments", "identifiers", "enrich", "events", "feed", "preflight", "health", "other", "refused"}
 
 // route is what serves a path; routeOther where a method is not allowed.
 type route struct{ get, post routeID }
@@ -41,7 +43,7 @@ var (
 	segmentsRoute    = route{routeSegments, routeOther}
 	identifiersRoute = route{routeIdentifiers, routeOther}
 	enrichRoute      = route{routeOther, routeEnrich}
-	eventsRoute      = route{routeOther, routeEvents}
+	eventsRoute      = route{routeFeed, routeEvents}
 	healthRoute      = route{routeHealth, routeOther}
 )
 
@@ -161,7 +163,10 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, id *routeID) *problem {
 		// The response keeps the answer and gives its old buffer for the next one.
 		q.out = ctx.Response.SwapBody(q.out)
 	}
-	if ctx.Response.StatusCode() != fasthttp.StatusNoContent {
+	switch {
+	case q.route == routeFeed:
+		ctx.Response.Header.SetContentType(feed.ContentType)
+	case ctx.Response.StatusCode() != fasthttp.StatusNoContent:
 		ctx.Response.Header.SetContentType(jsonType)
 	}
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
@@ -190,6 +195,8 @@ func (s *Server) serveV1(ctx *fasthttp.RequestCtx, q *request) *problem {
 		return s.enrich(ctx, q)
 	case routeEvents:
 		return s.events(ctx, q)
+	case routeFeed:
+		return s.feed(ctx, q)
 	default:
 		return s.identifiers(ctx, q)
 	}

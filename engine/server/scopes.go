@@ -55,6 +55,7 @@ var routeScopes = [routeIDs]Scopes{
 	routeIdentifiers: ScopeIdentifiers,
 	routeEnrich:      ScopeEnrich,
 	routeEvents:      ScopeEvents | ScopePrivacy,
+	routeFeed:        ScopeAdmin,
 }
 
 // problemScopes are the refusals for want of a scope, by its number.

@@ -116,8 +116,11 @@ type Server struct {
 	adminLn  net.Listener
 	tls      *tlsFiles // nil where the public listener is plain
 	draining atomic.Bool
+	held     context.Context // of requests that wait; done once the server drains
+	letGo    context.CancelFunc
 	changing sync.Mutex // held while the clients are
-	faults   gate       // of the log's lines about records that could not be read
+	readers  feedReaders
+	faults   gate // of the log's lines about records that could not be read
 
 	// lookup is Server.serve and sleep is time.Sleep, but in tests.
 	lookup func(*fasthttp.RequestCtx, *request) *problem
@@ -161,6 +164,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{pools: o.Pools, open: o.Open, audit: auditor{log: o.Audit}, limits: o.Limits.withDefaults(), drain: o.Drain, log: o.Log}
 	s.lookup, s.sleep = s.serve, time.Sleep
+	s.held, s.letGo = context.WithCancel(context.Background())
 	var err error
 	if s.listen, s.adminAt, err = o.endpoints(); err != nil {
 		return nil, err
@@ -239,10 +243,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	running := 2
 	select {
 	case <-ctx.Done():
-		s.draining.Store(true)
+		s.drainNow()
 		s.sleep(s.drain)
 	case err = <-ended:
-		s.draining.Store(true)
+		s.drainNow()
 		running--
 	}
 	err = errors.Join(err, s.stop())
@@ -252,6 +256,12 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// drainNow makes the server unready, and answers those that wait.
+func (s *Server) drainNow() {
+	s.draining.Store(true)
+	s.letGo()
 }
 
 // stop ends both servers. Requests have the time that their timeouts leave
