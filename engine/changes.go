@@ -171,7 +171,7 @@ func (c *Changes) entry(names *event.Names, client string, e *event.Event) (even
 // contacts are the hashes of the contact identifiers in a customer's own
 // record, ascending.
 func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
-	s, err := e.whole()
+	s, _, err := e.whole()
 	if err != nil {
 		return nil, err
 	}
@@ -208,16 +208,16 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 	return slices.Compact(list), err
 }
 
-// whole is a session of nobody's, that reads what is open. Its pin is to be
-// released.
-func (e *Engine) whole() (Session, error) {
+// whole is a session of nobody's, that reads what is open, and the clients. Its
+// pin is to be released.
+func (e *Engine) whole() (Session, []Client, error) {
 	for {
 		st := e.state.Load()
 		if st.gen == nil {
-			return Session{}, ErrNotReady
+			return Session{}, nil, ErrNotReady
 		}
 		if pin, ok := st.gen.pins.acquire(); ok {
-			return Session{engine: e, gen: st.gen, live: st.overlay, beside: st.persons, pin: pin}, nil
+			return Session{engine: e, gen: st.gen, live: st.overlay, beside: st.persons, pin: pin}, st.clients, nil
 		}
 	}
 }
