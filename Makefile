@@ -1,6 +1,6 @@
 GO ?= go
 
-.PHONY: demo test torture soak bench bench-full bench-build bench-enrich bench-enrich-10m bench-log peers peers-test lint build
+.PHONY: demo test torture soak bench bench-full bench-build bench-enrich bench-enrich-10m bench-log bench-live peers peers-test lint build
 
 demo: build ## generate, build, serve, print lookups to try, show enriched bid requests; Ctrl-C ends it
 	@exec bin/matchd demo
@@ -33,6 +33,9 @@ bench-enrich-10m: build ## the same with 10 million ids, where a lookup is mostl
 
 bench-log: build ## the log of live changes beside Pebble, judged by the bars, two minutes; of the disk that has the temporary files
 	bin/matchd bench log --out bench/results/log.md --bench-out bench/results/log.txt
+
+bench-live: build ## lookups beside a million live changes, judged by the bar, 10 million ids, two minutes
+	bin/matchd bench live --out bench/results/live.md --bench-out bench/results/live.txt
 
 lint:
 	$(GO) vet ./...
