@@ -77,8 +77,8 @@ func (e *Engine) relink(g *generation, c changed, touched []index.Hash) *persons
 }
 
 // adopt makes of all changes what they say beside a generation. It returns with
-// c.mu held, until that and the generation are what the engine answers from; not
-// so after an error. It holds up nobody while it reads all but the last of them.
+// c.mu held, until that and the generation are what the engine answers from, see
+// adopted; not so after an error. It holds up nobody while it reads all but the last of them.
 func (c *Changes) adopt(g *generation) (changed, error) {
 	names := c.namesOf(g)
 	c.mu.Lock()
@@ -87,6 +87,9 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 	newest, _, _ := c.log.Last()
 	applied, err := contained(&g.Manifest, c.log.ID(), newest)
 	if err != nil {
+		return changed{}, err
+	}
+	if err := c.goesOn(g); err != nil && c.log.Err() == nil {
 		return changed{}, err
 	}
 	var next changed
@@ -109,6 +112,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 		next = c.engine.beside(g, b.Build())
 	}
 	c.mu.Lock()
+	through, _, _ := c.log.Last()
 	var list []overlay.Change
 	err = c.scan(last, names, func(_ uint64, change *overlay.Change) { list = append(list, *change) })
 	if err != nil && c.log.Err() == nil {
@@ -122,7 +126,8 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 		}
 		next, list = c.engine.beside(g, have), nil
 	}
-	c.names, c.gen = names, g
+	c.names, c.gen, c.through = names, g, max(c.through, through)
+	c.ledger.unstick()
 	c.changed = c.engine.change(g, next, list)
 	c.redactSoon() // a daemon that was killed may have left something
 	return c.changed, nil
@@ -194,10 +199,21 @@ func (e *Engine) change(g *generation, c changed, list []overlay.Change) changed
 	return next
 }
 
+// adopted ends what [Changes.adopt] began, once the engine answers by it.
+func (c *Changes) adopted() {
+	c.ledger.obeyed(c.engine.opts.Now(), c.through)
+	c.mu.Unlock()
+	c.noteSoon() // of what is served now
+}
+
 // applied makes answers obey what is on disk.
 func (c *Changes) applied(records []eventlog.Record) {
+	for i := range records {
+		c.ledger.arrive(&records[i])
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.through = max(c.through, records[len(records)-1].Seq)
 	if c.names == nil {
 		return // the first snapshot's overlay is made of the whole log
 	}
@@ -206,6 +222,7 @@ func (c *Changes) applied(records []eventlog.Record) {
 		change, ok, err := c.change(&records[i], c.names)
 		if err != nil {
 			c.engine.opts.Log.Error("a live change cannot be applied", "error", err) // it was bound a moment ago
+			c.ledger.stick(records[i].Time)
 		}
 		if ok {
 			list = append(list, change)
@@ -218,4 +235,5 @@ func (c *Changes) applied(records []eventlog.Record) {
 	defer c.gen.pins.release(pin)
 	c.changed = c.engine.change(c.gen, c.changed, list)
 	c.engine.setChanged(c.changed)
+	c.ledger.obeyed(c.engine.opts.Now(), c.through)
 }

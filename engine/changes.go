@@ -31,7 +31,10 @@ type Changes struct {
 	names *event.Names
 	gen   *generation // that the rest is beside
 	changed
+	through uint64 // the last record that was handed over, or read
 
+	ledger    ledger
+	keeper    keeper
 	redacting sync.WaitGroup
 	redact    chan struct{} // holds one where there is something to redact
 	closed    chan struct{}
@@ -49,14 +52,15 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.keeper.kick = make(chan struct{}, 1)
 	log, err := eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
 	if err != nil {
 		return err
 	}
+	c.log = log
 	if err := bind(e.opts.Store, log.ID()); err != nil {
 		return errors.Join(err, log.Close())
 	}
-	c.log = log
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	e.changes = c
@@ -70,7 +74,7 @@ func (e *Engine) OpenChanges(dir string) error {
 		return err
 	}
 	e.setChanged(live)
-	c.mu.Unlock()
+	c.adopted()
 	return nil
 }
 
@@ -79,6 +83,7 @@ func (e *Engine) Changes() *Changes { return e.changes }
 
 // check looks at a record while the log is opened.
 func (c *Changes) check(r eventlog.Record) error {
+	c.ledger.arrive(&r)
 	if !whole(&r) {
 		return nil
 	}
@@ -136,6 +141,7 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	}
 	if erases {
 		c.redactSoon()
+		c.noteSoon()
 	}
 	return out, nil
 }

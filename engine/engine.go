@@ -50,6 +50,8 @@ type Options struct {
 	// open: also of those who opted out or were erased. It is for looking at what
 	// a snapshot has.
 	WithoutLog bool
+	// Retention is about what is erased by live changes.
+	Retention Retention
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
 }
@@ -74,6 +76,9 @@ func (o *Options) defaults() error {
 		if err := o.Bounds.Validate(); err != nil {
 			return fmt.Errorf("engine: bounds: %w", err)
 		}
+	}
+	if err := o.Retention.defaults(); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if o.LinkMaxAge < 0 {
 		return fmt.Errorf("engine: link age %d must not be negative", o.LinkMaxAge)
@@ -289,7 +294,7 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	e.warnOfGrants(g, old.clients)
 	e.swap.Unlock()
 	if e.changes != nil {
-		e.changes.mu.Unlock()
+		e.changes.adopted()
 	}
 	e.noteServed(g, old.gen)
 	if old.gen != nil {

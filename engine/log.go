@@ -18,6 +18,8 @@ type Log interface {
 	Last() (seq uint64, at time.Time, hash eventlog.Hash)
 	// Append returns once the entries are on disk and applied.
 	Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error)
+	// Note appends a record of the daemon's own.
+	Note(ctx context.Context, body []byte) (eventlog.Receipt, error)
 	Scan(after uint64, f func(eventlog.Record) error) error
 	// Export is Scan for who keeps the records elsewhere.
 	Export(after uint64, begin func(eventlog.Extent) error, f func(*eventlog.Sealed) error) error

@@ -26,7 +26,7 @@ var importRules = map[string][]string{
 	"snapshot/resolve":     {"index", "snapshot"},
 	"snapshot/build":       {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
 	"snapshot/build/fold":  {"index", "snapshot", "snapshot/build", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay"},
-	"engine":               {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/persons", "engine/privacy", "engine/swap"},
+	"engine":               {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/persons", "engine/privacy", "engine/proof", "engine/swap"},
 	"engine/audit":         {"index", "snapshot"},
 	"engine/event":         {"index", "snapshot"},
 	"engine/eventlog":      {},
@@ -35,6 +35,7 @@ var importRules = map[string][]string{
 	"engine/overlay":       {"index", "snapshot", "engine/event"},
 	"engine/persons":       {"index", "snapshot", "snapshot/resolve", "engine/overlay"},
 	"engine/privacy":       {"index", "snapshot"},
+	"engine/proof":         {"index", "snapshot", "engine/event", "engine/eventlog"},
 	"engine/openrtb":       {"index", "snapshot", "engine/privacy"},
 	"engine/server":        {"index", "snapshot", "engine", "engine/..."},
 	"bench/peers":          {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own

@@ -4,6 +4,9 @@ package snapshot
 
 import "os"
 
+// exclusive is whether a lock keeps others out.
+const exclusive = false
+
 // lockFile opens the file. Where there is no flock, two builds into one store
 // at once are the operator's to prevent.
 func lockFile(name string) (*os.File, error) {

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// exclusive is whether a lock keeps others out.
+const exclusive = true
+
 // lockFile opens the file and locks it until it is closed or the process ends.
 func lockFile(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
@@ -17,7 +20,7 @@ func lockFile(name string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errors.New("another build is under way: wait for it or end it")
+		err = ErrLocked
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -48,7 +48,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 		if err := checkLog(store, s.Events, "events in the config, or --events"); err != nil {
 			return nil, err
 		}
-		e, err := openEngine(store, o, s.Events)
+		e, err := openEngine(store, o, s)
 		if err != nil {
 			return nil, err
 		}
@@ -57,13 +57,13 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 	return engine.NewPools(list...)
 }
 
-func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Log: o.log})
+func openEngine(store *snapshot.Store, o daemonOptions, s server.StoreConfig) (*engine.Engine, error) {
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Retention: s.Retention, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
-	if events != "" { // first, so that nothing is answered without what is in it
-		if err := e.OpenChanges(events); err != nil {
+	if s.Events != "" { // first, so that nothing is answered without what is in it
+		if err := e.OpenChanges(s.Events); err != nil {
 			return nil, errors.Join(err, e.Close())
 		}
 	}

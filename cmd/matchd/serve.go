@@ -99,6 +99,9 @@ func (o *daemonOptions) load(config string, changed func(flag string) bool) erro
 	return err
 }
 
+// keepEvery is how often a daemon looks what is to be done about erasures.
+const keepEvery = time.Minute
+
 // daemonOptions are what a daemon runs with.
 type daemonOptions struct {
 	server.Config
@@ -155,6 +158,7 @@ func runDaemon(ctx context.Context, o daemonOptions, out io.Writer) (err error) 
 	var watchers sync.WaitGroup
 	interval := cmp.Or(o.watch, time.Second)
 	watchers.Go(func() { watchPools(watching, pools, interval) })
+	watchers.Go(func() { s.Keep(watching, keepEvery) })
 	var config *server.ConfigWatch
 	if o.path != "" {
 		config = server.NewConfigWatch(o.path, o.Config, s, o.log)

@@ -29,7 +29,11 @@ const (
 	AdminRollback   = "admin.rollback"
 	AdminPin        = "admin.pin"
 	AdminUnpin      = "admin.unpin"
-	AdminEvents     = "admin.events" // the log of live changes is read
+	AdminEvents     = "admin.events"    // the log of live changes is read
+	SnapshotsErase  = "snapshots.erase" // removed since erased customers were in them
+	PrivacyShow     = "privacy.show"
+	PrivacyErase    = "privacy.erase"
+	PrivacyCertify  = "privacy.certificate"
 	DaemonStart     = "daemon.start"
 	LogContinued    = "log.continued" // after another one, whose last entry it names
 )

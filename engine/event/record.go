@@ -108,6 +108,14 @@ func Decode(body []byte) (Bound, error) {
 	return b, nil
 }
 
+// TypeOf is the type of a change, by its encoding alone, and 0 of what is none.
+func TypeOf(body []byte) Type {
+	if len(body) < 2 || body[0] != Version || Type(body[1]) >= types {
+		return 0
+	}
+	return Type(body[1])
+}
+
 // reader reads fields, until one is not there.
 type reader struct {
 	b      []byte

@@ -71,13 +71,28 @@ func (l *Log) Append(ctx context.Context, entries []Entry) ([]Receipt, error) {
 	for i := range entries {
 		from := len(secrets)
 		secrets = appendSecret(secrets, entries[i].Body)
-		list[i] = event(&entries[i], secrets[from:len(secrets):len(secrets)])
+		list[i] = sealed(Event, &entries[i], secrets[from:len(secrets):len(secrets)])
 		r.entries[i] = &list[i]
 	}
 	if err := l.ask(ctx, r); err != nil {
 		return nil, err
 	}
 	return r.receipts, nil
+}
+
+// Note appends a record of kind [Note], of whoever has the log open and not of a
+// client: it has no token, is never redacted, and [Log.Trim] asks whether to keep
+// it. The rest is as of [Log.Append].
+func (l *Log) Note(ctx context.Context, body []byte) (Receipt, error) {
+	if len(body) > MaxBody {
+		return Receipt{}, fmt.Errorf("%w: the note", ErrTooLarge)
+	}
+	s := sealed(Note, &Entry{}, appendSecret(nil, body))
+	r := &request{entries: []*stored{&s}, size: len(s.secret) + fixedSize + digestSize}
+	if err := l.ask(ctx, r); err != nil {
+		return Receipt{}, err
+	}
+	return r.receipts[0], nil
 }
 
 // appendSecret appends a new salt and the body.
@@ -87,10 +102,10 @@ func appendSecret(b []byte, body []byte) []byte {
 	return append(append(b, salt[:]...), body...)
 }
 
-// event is the record of an entry, but for its place in the log.
-func event(e *Entry, secret []byte) stored {
+// sealed is the record of an entry, but for its place in the log.
+func sealed(k Kind, e *Entry, secret []byte) stored {
 	s := stored{
-		Record: Record{Kind: Event, Token: e.Token, Body: secret[saltSize:]},
+		Record: Record{Kind: k, Token: e.Token, Body: secret[saltSize:]},
 		digest: e.Digest, secret: secret,
 	}
 	s.seal()

@@ -3,7 +3,7 @@ package eventlog
 import "testing"
 
 func BenchmarkCheck(b *testing.B) {
-	s := event(&Entry{Body: make([]byte, 100)}, appendSecret(nil, make([]byte, 100)))
+	s := sealed(Event, &Entry{Body: make([]byte, 100)}, appendSecret(nil, make([]byte, 100)))
 	s.Hash = s.Chain(s.Prev)
 	v := s.encode(nil)
 	for b.Loop() {

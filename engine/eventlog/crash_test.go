@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -80,7 +81,7 @@ func (c *camera) fs() vfs.FS { return errorfs.Wrap(c.mem, c) }
 // keepEven is what trimmings in these tests keep.
 func keepEven(r Record) bool { return r.Seq%2 == 0 }
 
-// live has a log do all it does: appends of one and of many, redactions,
+// live has a log do all it does: appends of one and of many, notes, redactions,
 // trimmings, flushes, compactions, and opening it again.
 func (c *camera) live(t *testing.T) {
 	ctx := context.Background()
@@ -111,6 +112,12 @@ func (c *camera) live(t *testing.T) {
 		}
 		c.told(func(k *knowledge) { k.redacted[last], k.redacted[last-2] = true, true })
 		put(2)
+		body := fmt.Sprint("note ", round)
+		r, err := l.Note(ctx, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.told(func(k *knowledge) { k.acked[body] = r })
 		if round > 0 {
 			if err := l.Trim(ctx, last-1, keepEven); err != nil {
 				t.Fatal(err)
@@ -155,6 +162,8 @@ func sound(t *testing.T, l *Log, k knowledge, m *moment) {
 		case !ok && receipt.Seq < first && receipt.Seq%2 == 1:
 		case !ok:
 			t.Errorf("%d %s: record %d is lost", m.at, m.op, receipt.Seq)
+		case (r.Kind == Note) != strings.HasPrefix(body, "note "):
+			t.Errorf("%d %s: record %d is of kind %d", m.at, m.op, receipt.Seq, r.Kind)
 		case r.Hash != receipt.Hash || !r.Redacted && string(r.Body) != body:
 			t.Errorf("%d %s: record %d is %+v", m.at, m.op, receipt.Seq, r)
 		}

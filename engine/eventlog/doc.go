@@ -31,6 +31,11 @@
 // under way too, and what became of these is known only then. Nothing is tried
 // again on the files. Scans go on. The process is never ended.
 //
+// # Notes
+//
+// [Log.Note] appends what the process that has the log open says of it, such as
+// since when it obeys a record. The log knows no more of it than of an entry.
+//
 // # Forgetting
 //
 // [Log.Redact] drops what a record holds and keeps its place in the chain, which
@@ -43,6 +48,7 @@
 // number of goroutines. One goroutine writes: appends that wait go into one
 // commit and get their answers together, in the order of the commits, from
 // another goroutine. Options.Applied and the keep function of [Log.Trim] hold
-// these up, and must not call Append, Redact, Trim, Purge or Close. [Log.Scan] sees the log as it was when
-// it was called, and holds up nothing but Close and the end of [Log.Purge].
+// these up, and must not call Append, Note, Redact, Trim, Purge or Close.
+// [Log.Scan] sees the log as it was when it was called, and holds up nothing but
+// Close and the end of [Log.Purge].
 package eventlog

@@ -111,6 +111,11 @@ func work(l *Log) (acked map[string]Receipt, err error) {
 			return acked, err
 		}
 	}
+	r, err := l.Note(ctx, []byte("note"))
+	if err != nil {
+		return acked, err
+	}
+	acked["note"] = r
 	if err := l.Trim(ctx, 4, func(r Record) bool { return r.Seq == 3 }); err != nil {
 		return acked, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,13 +18,13 @@ func TestFormatDocument(t *testing.T) {
 	}
 	for _, want := range []string{
 		fmt.Sprintf("\nVersion %d.", Version), headMagic, fmt.Sprintf("at 0 and at %d", slotGap), fmt.Sprintf("of the %d bytes before", slotSize-4),
-		fmt.Sprintf("state that HEAD had (%d)", stateSize), fmt.Sprintf("1 Event, 2 Gap, 3 Trim. `%#x` is", flagRedacted), fmt.Sprintf("`%#x` is kept", flagKept),
+		fmt.Sprintf("state that HEAD had (%d)", stateSize), fmt.Sprintf("1 Event, 2 Gap, 3 Trim, 4 Note. `%#x` is", flagRedacted), fmt.Sprintf("`%#x` is kept", flagKept),
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("it does not say %q", want)
 		}
 	}
-	if Event != 1 || Gap != 2 || Trim != 3 {
+	if Event != 1 || Gap != 2 || Trim != 3 || Note != 4 {
 		t.Error("the kinds have other numbers")
 	}
 }
@@ -50,7 +51,7 @@ func TestGolden(t *testing.T) {
 		if hex.EncodeToString(got) != want {
 			t.Errorf("it is\n%x and not\n%s", got, want)
 		}
-		d, err := decode(7, got)
+		d, err := decode(s.Seq, got)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,6 +67,19 @@ func TestGolden(t *testing.T) {
 	check("31" + fixed + prev + goldenCommitment)
 	s.kept = false
 	check("11" + fixed + goldenCommitment)
+	if _, err := decode(7, append([]byte{0x14}, s.encode(nil)[1:]...)); err == nil {
+		t.Error("a note is redacted")
+	}
+
+	s = &stored{secret: append(slices.Clip(secret), "refused"...)}
+	s.Seq, s.Kind, s.Time, s.Prev = 8, Note, clock(), Hash{31: 1}
+	s.Body = s.secret[saltSize:]
+	s.seal()
+	s.Hash = s.Chain(s.Prev)
+	zero := "00000000000000000000000000000000"
+	check("04" + "18ec33b417c681f4" + zero + goldenNote + zero + salt + "72656675736564")
+	s.kept = true
+	check("24" + "18ec33b417c681f4" + zero + goldenNote + prev + zero + salt + "72656675736564")
 
 	slot := encodeSlot(about{Version, ID{15: 5}}, state{commit: 2, seq: 3, hash: Hash{0: 9}})
 	if want := "4d4c4f4748454144" + "00000001" + "00000000000000000000000000000005" + "0000000000000002" + "0000000000000003" +
@@ -76,11 +90,13 @@ func TestGolden(t *testing.T) {
 
 // Bytes of any kind are decoded to what they came from, or not at all.
 func FuzzDecode(f *testing.F) {
-	s := event(&Entry{Token: [16]byte{1}}, appendSecret(nil, []byte("body")))
+	s := sealed(Event, &Entry{Token: [16]byte{1}}, appendSecret(nil, []byte("body")))
 	f.Add(s.encode(nil))
 	s.redact()
 	f.Add(s.encode(nil))
 	s.kept = true
+	f.Add(s.encode(nil))
+	s = sealed(Note, &Entry{}, appendSecret(nil, []byte("note")))
 	f.Add(s.encode(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := decode(1, b)
@@ -105,5 +121,6 @@ func FuzzSlot(f *testing.F) {
 
 const (
 	goldenCommitment = "7c9f5b9e4cc36c703715bb6eedcbb8bd80840fd48d135a07af861d1a027be360"
+	goldenNote       = "be6a42fa0838bb3211b01d69f0a18919982e7ab199ad434d2c4f7b964bf35ceb"
 	goldenHash       = "ecc40f69db4360926414989233e804dfa5c97155ed4e5ffffcb871dfde64c416"
 )

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -155,6 +156,51 @@ func TestTokens(t *testing.T) {
 	none := Entry{Body: []byte("without token")}
 	if r := add(t, l, none, none); r[0].Seq != 3 || r[1].Seq != 4 || r[1].Known {
 		t.Errorf("without token: %+v", r)
+	}
+}
+
+// A note is a record as any other, without a token: what is told alike are two.
+// It is replayed, applied, not redacted, and trimmed unless it is kept.
+func TestNote(t *testing.T) {
+	fs, ctx := vfs.NewMem(), context.Background()
+	var applied []Kind
+	o := Options{Applied: func(list []Record) {
+		for _, r := range list {
+			applied = append(applied, r.Kind)
+		}
+	}}
+	l := open(t, fs, o)
+	add(t, l, entry("a"))
+	for want := range uint64(2) {
+		r, err := l.Note(ctx, []byte("told"))
+		if err != nil || r.Seq != want+2 || r.Known || r.Log != l.ID() || !r.Time.Equal(clock()) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	if _, err := l.Note(ctx, make([]byte, MaxBody+1)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a large one: %v", err)
+	}
+	if err := l.Redact(ctx, []uint64{1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Trim(ctx, 3, func(r Record) bool { return r.Kind == Note }); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		list := all(t, l, 0)
+		if !slices.Equal(seqs(list), []uint64{2, 3, 4}) || list[0].Kind != Note || list[0].Redacted || string(list[0].Body) != "told" || string(list[1].Body) != "told" {
+			t.Errorf("%+v", list)
+		}
+		l = reopen(t, l, fs, o)
+	}
+	if !slices.Equal(applied, []Kind{Event, Note, Note, Trim}) {
+		t.Errorf("applied: %v", applied)
+	}
+	if err := l.Trim(ctx, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	if list := all(t, l, 0); !slices.Equal(seqs(list), []uint64{3, 4, 5}) {
+		t.Errorf("%v", seqs(list))
 	}
 }
 

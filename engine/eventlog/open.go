@@ -344,8 +344,7 @@ func (l *Log) closeGap(v verified) (time.Time, error) {
 
 // own is a record of the log's own.
 func own(k Kind, body []byte) *stored {
-	s := event(&Entry{}, appendSecret(nil, body))
-	s.Kind = k
+	s := sealed(k, &Entry{}, appendSecret(nil, body))
 	return &s
 }
 

@@ -24,7 +24,7 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 // Kind says who wrote a record.
 type Kind uint8
 
-// Kinds of records. Those other than Event are the log's own.
+// Kinds of records. Gap and Trim are the log's own.
 const (
 	// Event is what was appended.
 	Event Kind = iota + 1
@@ -32,6 +32,8 @@ const (
 	Gap
 	// Trim says up to where the log was trimmed, and what was kept.
 	Trim
+	// Note is what whoever has the log open says of it, see [Log.Note].
+	Note
 )
 
 // Record is an entry as the log holds it.
@@ -129,7 +131,7 @@ func (s *stored) decode(seq uint64, v []byte) error {
 	flags := v[0]
 	s.Seq, s.Kind = seq, Kind(flags&kindMask)
 	s.Redacted, s.kept = flags&flagRedacted != 0, flags&flagKept != 0
-	if flags&^(kindMask|flagRedacted|flagKept) != 0 || s.Kind < Event || s.Kind > Trim || s.Redacted && s.Kind != Event {
+	if flags&^(kindMask|flagRedacted|flagKept) != 0 || s.Kind < Event || s.Kind > Note || s.Redacted && s.Kind != Event {
 		return errShape
 	}
 	s.Time = time.Unix(0, int64(binary.BigEndian.Uint64(v[1:]))).UTC()

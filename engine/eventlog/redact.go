@@ -16,8 +16,8 @@ const step = 4096
 
 // Redact drops digest, salt and body of the records of those numbers, durably.
 // Their hashes stay, and so the chain can be checked as before. Records that
-// are not there, or redacted already, are passed over; the log's own are not
-// redacted. No scan that begins later sees the bodies; see [Log.Purge] for when
+// are not there, or redacted already, are passed over; those of
+// other kinds than Event are not redacted. No scan that begins later sees the bodies; see [Log.Purge] for when
 // they are in no file any more. Of an error, some may be redacted.
 func (l *Log) Redact(ctx context.Context, seqs []uint64) error {
 	seqs = slices.Compact(slices.Sorted(slices.Values(seqs)))
@@ -92,8 +92,9 @@ func (l *Log) readOwed() (*debt, error) {
 	return &debt{s, binary.BigEndian.Uint64(v[spanSize:])}, err
 }
 
-// Trim drops the records below a number but those that keep says to keep, and
-// asks it again of what an earlier trimming kept. It is nil to keep none. It
+// Trim drops the records below a number but those, of kinds Event and [Note],
+// that keep says to keep, and asks it again of what an earlier trimming kept. It
+// is nil to keep none. It
 // works in steps, each a commit that ends with a record of kind [Trim]; of an
 // error, some may be done. keep is called by the goroutine that writes, and
 // appends wait for it; a record's body is valid until it returns.
@@ -183,7 +184,7 @@ func (t *trimming) take(s *stored) error {
 	if s.Seq > t.base.seq {
 		t.base.seq, t.base.hash = s.Seq, s.Hash
 	}
-	if s.Seq >= t.below || s.Kind == Event && t.keep(s.Record) {
+	if s.Seq >= t.below || (s.Kind == Event || s.Kind == Note) && t.keep(s.Record) {
 		t.base.kept++
 		t.base.digest = keptDigest(t.base.digest, s.Seq, s.Hash)
 		if s.kept {

@@ -132,8 +132,13 @@ func (s *Server) unready() *problem {
 		return problemNotReady
 	}
 	for _, p := range s.pools.All() {
-		if c := p.Changes(); c != nil && c.Err() != nil {
+		c := p.Changes()
+		switch {
+		case c == nil:
+		case c.Err() != nil:
 			return problemLog
+		case c.Late():
+			return problemLate
 		}
 	}
 	return nil

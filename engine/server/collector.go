@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/swap"
 )
 
@@ -18,7 +19,8 @@ type collector struct {
 
 	lookups, requests, duration, panics, faults *prometheus.Desc
 	swaps, refusals, reasons, held              *prometheus.Desc
-	logSeq, logFailed                           *prometheus.Desc
+	logSeq, logFailed, unobeyed, obeyed         *prometheus.Desc
+	overdue, found, retired                     *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -45,6 +47,11 @@ func newRegistry(s *Server) *prometheus.Registry {
 		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "store", "snapshot"),
 		logSeq:      desc("event_log_seq", "Number of the newest live change on disk.", "store"),
 		logFailed:   desc("event_log_failed", "1 where the log of live changes takes none until a restart.", "store"),
+		unobeyed:    desc("event_log_unobeyed_seconds", "Age of the oldest live change that is on disk and not obeyed by lookups.", "store"),
+		obeyed:      desc("event_refusal_seconds", "Time from an opt-out or erasure being accepted to when each lookup that begins obeys it.", "store", "type"),
+		overdue:     desc("erasure_overdue_seconds", "For how much longer than erase_within an erased customer is in a snapshot that is served, current or pinned.", "store"),
+		found:       desc("erased_customers_found", "Erased customers in snapshots that say to contain their erasures; there must be none.", "store"),
+		retired:     desc("snapshots_erased_total", "Snapshots removed since an erased customer was in them for erase_within.", "store"),
 	})
 	return r
 }
@@ -53,7 +60,8 @@ func newRegistry(s *Server) *prometheus.Registry {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
-		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed,
+		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed, c.unobeyed, c.obeyed,
+		c.overdue, c.found, c.retired,
 	} {
 		out <- d
 	}
@@ -87,7 +95,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			}
 		}
 		if id != routeRefused { // those have no duration
-			out <- histogram(c.duration, &t, routeNames[id])
+			out <- histogram(c.duration, durationBounds[:], t.buckets[:], time.Duration(t.nanos), routeNames[id])
 		}
 	}
 }
@@ -125,20 +133,31 @@ func (c *collector) collectLog(out chan<- prometheus.Metric, p engine.Pool) {
 	if changes.Err() != nil {
 		failed = 1
 	}
-	out <- prometheus.MustNewConstMetric(c.logSeq, prometheus.GaugeValue, float64(seq), p.Name)
-	out <- prometheus.MustNewConstMetric(c.logFailed, prometheus.GaugeValue, failed, p.Name)
+	erased := changes.Erased()
+	for d, v := range map[*prometheus.Desc]float64{
+		c.logSeq: float64(seq), c.logFailed: failed, c.unobeyed: changes.Unobeyed().Seconds(),
+		c.overdue: erased.Overdue.Seconds(), c.found: float64(erased.Found),
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, p.Name)
+	}
+	out <- prometheus.MustNewConstMetric(c.retired, prometheus.CounterValue, float64(erased.Removed), p.Name)
+	l := changes.Latency()
+	for name, d := range map[string]*engine.Durations{event.OptOut.String(): &l.OptOuts, event.Erase.String(): &l.Erasures} {
+		out <- histogram(c.obeyed, engine.LatencyBounds(), d.Buckets[:], d.Sum, p.Name, name)
+	}
 }
 
-func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {
-	buckets := make(map[float64]uint64, len(durationBounds))
+// histogram is one of counts in buckets, the last of which has no bound.
+func histogram(d *prometheus.Desc, bounds []time.Duration, counts []uint64, sum time.Duration, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(bounds))
 	count := uint64(0)
-	for i, n := range t.buckets {
+	for i, n := range counts {
 		count += n
-		if i < len(durationBounds) {
-			buckets[durationBounds[i].Seconds()] = count
+		if i < len(bounds) {
+			buckets[bounds[i].Seconds()] = count
 		}
 	}
-	return prometheus.MustNewConstHistogram(d, count, float64(t.nanos)/1e9, buckets, labels...)
+	return prometheus.MustNewConstHistogram(d, count, sum.Seconds(), buckets, labels...)
 }
 
 func statusLabel(status int) string {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +13,15 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/snapshot"
 )
 
 // Config is a matchd.yaml. Its paths are relative to the file:
 //
-//	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy, events: /srv/energy-events}
+//	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy, events: /srv/energy-events}, with
+//	                                # erase_within: 30d, keep_erasures: 3650d, apply_within: 5s, overdue_unready: true
 //	listen: 127.0.0.1:8080          # or unix:/path
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
@@ -77,6 +80,8 @@ type StoreConfig struct {
 	Name, Path string
 	// Events is the folder of the log of live changes; empty takes none.
 	Events string
+	// Retention is about what is erased; zeros where the file says nothing.
+	Retention engine.Retention
 }
 
 // StoreAt is the store in a folder, by the folder's name.
@@ -241,7 +246,14 @@ func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
 		}},
 		{"path", func(n *yaml.Node) { s.Path = d.path(n, "store: path") }},
 		{"events", func(n *yaml.Node) { s.Events = d.path(n, "store: events") }},
+		{"erase_within", func(n *yaml.Node) { s.Retention.EraseWithin = d.span(n, "store: erase_within", engine.MostEraseWithin) }},
+		{"keep_erasures", func(n *yaml.Node) { s.Retention.KeepErasures = d.span(n, "store: keep_erasures", maxSpan) }},
+		{"apply_within", func(n *yaml.Node) { s.Retention.ApplyWithin = d.span(n, "store: apply_within", maxSpan) }},
+		{"overdue_unready", func(n *yaml.Node) { s.Retention.Unready = d.boolean(n, "store: overdue_unready") }},
 	}, "path")
+	if r := s.Retention; r.KeepErasures > 0 && r.KeepErasures < cmp.Or(r.EraseWithin, engine.MostEraseWithin) {
+		d.fail(n, "store: keep_erasures is shorter than erase_within")
+	}
 	if s.Name == "" && s.Path != "" {
 		s.Name = StoreAt(s.Path).Name
 	}

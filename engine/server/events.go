@@ -26,6 +26,9 @@ var (
 	problemLog        = &problem{status: 503, detail: "the log of live changes has failed, and takes none until the daemon is restarted on a sound disk with space; lookups go on", header: retryLater}
 )
 
+// problemLate is for who asks whether the daemon is ready.
+var problemLate = &problem{status: 503, detail: "live changes are on disk that lookups here do not obey, for longer than the config allows", header: retryLater}
+
 // change is one line of a request, on its way.
 type change struct {
 	line   int

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -103,6 +104,30 @@ func (d *decoder) number(n *yaml.Node, what string, low, high int) int {
 		d.fail(n, "%s: %q is not a number from %d to %d", what, s, low, high)
 	}
 	return i
+}
+
+// maxSpan is the longest time that may be said, a hundred years.
+const maxSpan = 36500 * 24 * time.Hour
+
+// span is a time from a second to most, such as 90s, 12h or 30d.
+func (d *decoder) span(n *yaml.Node, what string, most time.Duration) time.Duration {
+	s := d.text(n, what)
+	if s == "" {
+		return 0
+	}
+	var span time.Duration
+	var err error
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var count int
+		count, err = strconv.Atoi(days)
+		span = time.Duration(max(0, min(count, int(maxSpan/(24*time.Hour))+1))) * 24 * time.Hour
+	} else {
+		span, err = time.ParseDuration(s)
+	}
+	if err != nil || span < time.Second || span > most {
+		d.fail(n, "%s: %q is not a time of at most %dd, such as 30d, 12h or 90s", what, s, most/(24*time.Hour))
+	}
+	return span
 }
 
 // entries reads a mapping whose keys are the user's own.

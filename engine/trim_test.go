@@ -1,0 +1,103 @@
+package engine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/eventlog"
+)
+
+// left are the numbers of the changes that are in the log.
+func (k *keeping) left(t *testing.T) (list []uint64) {
+	t.Helper()
+	ok(t, k.Changes().Log().Scan(0, func(r eventlog.Record) error {
+		if r.Kind == eventlog.Event {
+			list = append(list, r.Seq)
+		}
+		return nil
+	}))
+	return list
+}
+
+// TestTrimLog trims what every kept snapshot contains, but for opt-outs and
+// erasures, and for what a delayed change may have to lose to.
+func TestTrimLog(t *testing.T) {
+	const day = 24 * time.Hour
+	k := newKeeping(t, engine.Retention{KeepErasures: 100 * day})
+	out := k.take(
+		t,
+		`"id":"0","type":"consent","customer":"acme:ann","status":"withdrawn"`,
+		annOut,
+		`"id":"3","type":"segment_add","customer":"acme:bob","segment":"vip"`,
+		`"id":"4","type":"erase","tenant":"acme","customer":"acme:bob"`,
+	)
+	for _, o := range out {
+		ok(t, o.Err)
+	}
+	last := func() uint64 {
+		seq, _, _ := k.Changes().Log().Last()
+		return seq
+	}
+	is := func(when string, want ...uint64) {
+		t.Helper()
+		for range 2 {
+			k.tend(t)
+			if got := k.left(t); !slices.Equal(got, want) {
+				t.Errorf("%s: %v and not %v", when, got, want)
+			}
+		}
+	}
+	k.at.set(storyTime.Add(40 * day))
+	is("no snapshot contains anything", 1, 2, 3, 4)
+	k.publish(t, last(), "bob")
+	reload(t, k.Engine)
+	// The first snapshot is from before, and holds bob: it was due.
+	k.at.set(storyTime.Add(20 * day))
+	is("all contain it, but it is young", 1, 2, 3, 4)
+	k.at.set(storyTime.Add(40 * day))
+	is("all contain it", 2, 4)
+	k.restart(t)
+	ok(t, k.SetClients([]engine.Client{{Name: "acme", Tenant: "acme", Grants: []engine.Grant{grant("acme")}}}))
+	is("after a restart", 2, 4)
+	if said := k.said(t, 0); !strings.Contains(said, "4 since") || !strings.Contains(said, "held [4]") {
+		t.Errorf("notes of erasures are gone: %s", said)
+	}
+	if got := toldLive(t, k.Engine, "acme", []string{"cookie.a:ann's"}); got != "opted_out" {
+		t.Errorf("ann is %q", got)
+	}
+	// A snapshot that lacks what is gone is not served.
+	k.publish(t, 0)
+	if _, err := k.Reload(); err == nil || !strings.Contains(err.Error(), "was trimmed") {
+		t.Errorf("a snapshot from before: %v", err)
+	}
+	k.publish(t, last(), "bob")
+	reload(t, k.Engine)
+	k.at.set(storyTime.Add(101 * day))
+	for range 4 {
+		k.tend(t)
+	}
+	is("beyond how long erasures are kept")
+}
+
+// TestTrimKeepsTheRest keeps all where one snapshot, of those that are kept,
+// contains nothing.
+func TestTrimKeepsTheRest(t *testing.T) {
+	k := newKeeping(t, engine.Retention{})
+	k.take(t, `"id":"1","type":"segment_add","customer":"acme:bob","segment":"vip"`, `"id":"2","type":"segment_add","customer":"acme:ann","segment":"vip"`)
+	k.publish(t, 1)
+	k.publish(t, 2)
+	reload(t, k.Engine)
+	k.at.set(storyTime.Add(1000 * time.Hour))
+	k.tend(t)
+	if got := k.left(t); !slices.Equal(got, []uint64{1, 2}) {
+		t.Errorf("%v", got)
+	}
+	must(k.store.Retire(must(k.store.Snapshots())(t)[0]))(t)
+	k.tend(t)
+	if got := k.left(t); !slices.Equal(got, []uint64{2}) {
+		t.Errorf("%v", got)
+	}
+}
