@@ -124,7 +124,7 @@ func (p *pool) reload() {
 // identifiers are all that there are.
 func (p *pool) identifiers() (ids []string) {
 	for i := range p.people {
-		for _, form := range []string{"crm.acme:C%d", "crm.acme:C%d-b", "crm.bolt:C%d", "cookie.pub:p%d", "cookie.pub:q%d"} {
+		for _, form := range []string{"crm.acme:C%d", "crm.acme:C%d-b", "crm.bolt:C%d", "cookie.pub:p%d", "cookie.pub:q%d", "cookie.pub:new%d"} {
 			ids = append(ids, fmt.Sprintf(form, i))
 		}
 		ids = append(ids, index.EmailSHA256+":"+mail(i))
@@ -137,13 +137,14 @@ func (p *pool) identifiers() (ids []string) {
 func (p *pool) change(lifts bool) string {
 	r := p.r
 	p.events++
-	id := p.identifiers()[r.IntN(6*p.people)]
+	id := p.identifiers()[r.IntN(7*p.people)]
 	tenant := []string{"acme", "bolt"}[r.IntN(2)]
 	customer := fmt.Sprintf("%s:C%d%s", tenant, r.IntN(p.people), []string{"", "-b"}[r.IntN(2)])
+	n := r.IntN(p.people)
 	scope := []string{tenant, tenant, "*"}[r.IntN(3)]
 	until := []string{"", `,"until":"2026-10-31T23:50:00Z"`, `,"until":"2027-01-01"`}[r.IntN(3)]
 	what := ""
-	switch r.IntN(12) {
+	switch r.IntN(16) {
 	case 0, 1:
 		what = fmt.Sprintf(`"type":"opt_out","tenant":%q,"identifier":%q`, scope, id)
 	case 2:
@@ -157,7 +158,11 @@ func (p *pool) change(lifts bool) string {
 		what = fmt.Sprintf(`"type":"consent","customer":%q,"status":"withdrawn"`, customer)
 	case 9:
 		what = fmt.Sprintf(`"type":"consent","customer":%q,"status":"granted","purposes":[%q],"until":"2027-01-01"`, customer, []string{"use", "share"}[r.IntN(2)])
-	case 10:
+	case 10, 11: // a cookie that no file has, or one that a file says is his already
+		what = fmt.Sprintf(`"type":"link","left":"cookie.pub:%s%d","right":"email_sha256:%s","method":"authenticated"`, []string{"new", "p"}[r.IntN(2)], n, mail(n))
+	case 12, 13:
+		what = fmt.Sprintf(`"type":"unlink","left":"cookie.pub:%s%d","right":"email_sha256:%s"`, []string{"new", "p"}[r.IntN(2)], n, mail(n))
+	case 14:
 		if what = fmt.Sprintf(`"type":"opt_in","tenant":%q,"identifier":%q`, scope, id); !lifts {
 			return p.change(lifts)
 		}
