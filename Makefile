@@ -1,12 +1,18 @@
 GO ?= go
 
-.PHONY: demo test bench bench-full bench-build bench-enrich bench-enrich-10m bench-log peers peers-test lint build
+.PHONY: demo test torture soak bench bench-full bench-build bench-enrich bench-enrich-10m bench-log bench-live peers peers-test lint build
 
 demo: build ## generate, build, serve, print lookups to try, show enriched bid requests; Ctrl-C ends it
 	@exec bin/matchd demo
 
 test: ## all tests, without the race detector
 	$(GO) test ./...
+
+torture: ## kill the daemon a thousand times while 16 clients send changes, some ten minutes
+	MATCHD_KILLS=1000 $(GO) test -count=1 -timeout 1h -v -run 'TestTorture$$' ./cmd/matchd
+
+soak: ## swap every second for a minute during changes and lookups, with the race detector
+	CGO_ENABLED=1 MATCHD_SOAK=1m $(GO) test -race -count=1 -v -run 'TestSoak$$' ./engine
 
 bench: build peers ## everything about lookups, judged by the bars, 10 million ids, a quarter of an hour
 	bin/matchd bench all --ids 10000000 --wire-ids 10000000 --probes 500000 --peers bin/peers \
@@ -27,6 +33,9 @@ bench-enrich-10m: build ## the same with 10 million ids, where a lookup is mostl
 
 bench-log: build ## the log of live changes beside Pebble, judged by the bars, two minutes; of the disk that has the temporary files
 	bin/matchd bench log --out bench/results/log.md --bench-out bench/results/log.txt
+
+bench-live: build ## lookups beside a million live changes, judged by the bar, 10 million ids, two minutes
+	bin/matchd bench live --out bench/results/live.md --bench-out bench/results/live.txt
 
 lint:
 	$(GO) vet ./...

@@ -42,6 +42,7 @@ type slot struct {
 	shard     int
 	namespace index.NamespaceID
 	state     slotState
+	changed   bool // there may be live changes of it
 }
 
 type slotState uint8

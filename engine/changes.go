@@ -53,7 +53,9 @@ func (e *Engine) OpenChanges(dir string) error {
 	}
 	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.keeper.kick = make(chan struct{}, 1)
-	log, err := eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	o := e.opts.changes
+	o.Now, o.Logger, o.Replay, o.Applied = e.opts.Now, e.opts.Log, c.check, c.applied
+	log, err := eventlog.Open(dir, o)
 	if err != nil {
 		return err
 	}
@@ -169,7 +171,7 @@ func (c *Changes) entry(names *event.Names, client string, e *event.Event) (even
 // contacts are the hashes of the contact identifiers in a customer's own
 // record, ascending.
 func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
-	s, err := e.whole()
+	s, _, err := e.whole()
 	if err != nil {
 		return nil, err
 	}
@@ -206,16 +208,16 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 	return slices.Compact(list), err
 }
 
-// whole is a session of nobody's, that reads what is open. Its pin is to be
-// released.
-func (e *Engine) whole() (Session, error) {
+// whole is a session of nobody's, that reads what is open, and the clients. Its
+// pin is to be released.
+func (e *Engine) whole() (Session, []Client, error) {
 	for {
 		st := e.state.Load()
 		if st.gen == nil {
-			return Session{}, ErrNotReady
+			return Session{}, nil, ErrNotReady
 		}
 		if pin, ok := st.gen.pins.acquire(); ok {
-			return Session{engine: e, gen: st.gen, live: st.overlay, beside: st.persons, pin: pin}, nil
+			return Session{engine: e, gen: st.gen, live: st.overlay, beside: st.persons, pin: pin}, st.clients, nil
 		}
 	}
 }

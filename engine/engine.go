@@ -14,6 +14,7 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 
+	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/swap"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
@@ -54,6 +55,8 @@ type Options struct {
 	Retention Retention
 	// Log is told of swaps and refusals; the default discards.
 	Log *slog.Logger
+
+	changes eventlog.Options // of the log of live changes, for tests
 }
 
 func (o *Options) defaults() error {

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/matchd/matchd/snapshot"
+import (
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/matchd/matchd/snapshot"
+)
 
 // WaitCache waits until the cache has taken in what was put into it.
 func (e *Engine) WaitCache() { e.cold.Wait() }
@@ -16,3 +20,6 @@ func (b *Batch) Records() int { return b.records }
 
 // KeepAll makes every lookup one of the sample of recent ones.
 func (e *Engine) KeepAll() { e.recent.KeepAll() }
+
+// ChangesIn has the log of live changes in a file layer.
+func (o *Options) ChangesIn(fs vfs.FS) { o.changes.FS = fs }

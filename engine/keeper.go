@@ -107,6 +107,9 @@ func (c *Changes) noteRefused(optOuts bool) error {
 		if n.UpTo == 0 || len(n.Since) == 0 && !optOuts {
 			return nil
 		}
+		if len(n.Since) > 0 {
+			n.Within = int64(c.engine.opts.Retention.EraseWithin / time.Second)
+		}
 		if err := c.write(&n); err != nil {
 			return err
 		}

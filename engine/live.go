@@ -21,7 +21,11 @@ func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
 	if s.live == nil {
 		return asks, false
 	}
-	e, changed := s.live.Get(t.hash)
+	var e overlay.Entry
+	changed := t.changed
+	if changed {
+		e, changed = s.live.Get(t.hash)
+	}
 	b.live.asked = changed
 	if !changed && len(b.without) == 0 {
 		return asks, false
@@ -86,7 +90,15 @@ func (l *liveRecord) read(s *Session, r *snapshot.Record) {
 	if s.live == nil {
 		return
 	}
-	l.nodes = l.nodes[:0]
+	// Nothing here waits for memory, if the filter says no of each.
+	for i := range r.Len() {
+		lo, _ := r.Confirm(i)
+		l.some = s.live.May(lo) || l.some
+	}
+	if !l.some {
+		return
+	}
+	l.some, l.nodes = false, l.nodes[:0]
 	for i := range r.Len() {
 		e, ok := s.live.Confirmed(r.Confirm(i))
 		l.nodes = append(l.nodes, e)

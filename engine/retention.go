@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/matchd/matchd/engine/proof"
 )
 
 // MostEraseWithin is the longest that [Retention.EraseWithin] may be: 30 days.
@@ -89,3 +91,7 @@ func (c *Changes) Erased() Erased {
 	}
 	return e
 }
+
+// Certificate says what became of the erasure that is the record of a number; see
+// [proof.Make].
+func (c *Changes) Certificate(seq uint64) (proof.Certificate, error) { return proof.Make(c.log, seq) }

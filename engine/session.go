@@ -261,6 +261,7 @@ func (s *Session) filter(slots []slot) {
 			s.gen.Filter(t.shard).Prefetch(t.hash)
 		}
 	}
+	s.probe(slots)
 	if len(slots) == 1 {
 		// Alone it has nothing to overlap with but itself: its line of the table
 		// is fetched beside that of the filter, though most are not needed.
@@ -269,6 +270,21 @@ func (s *Session) filter(slots []slot) {
 	for i := range slots {
 		if t := &slots[i]; t.state == slotFound && !s.gen.Filter(t.shard).MayContain(t.hash) {
 			t.state = s.absent(t.namespace)
+		}
+	}
+}
+
+// probe finds out which identifiers may have live changes, and has those fetched.
+func (s *Session) probe(slots []slot) {
+	if s.live == nil {
+		return
+	}
+	for i := range slots {
+		slots[i].changed = s.live.May(slots[i].hash.Lo)
+	}
+	for i := range slots {
+		if slots[i].changed {
+			s.live.Prefetch(slots[i].hash)
 		}
 	}
 }

@@ -32,6 +32,7 @@ var importRules = map[string][]string{
 	"engine/eventlog":      {},
 	"engine/eventlog/feed": {"engine/eventlog"},
 	"engine/swap":          {"index", "snapshot"},
+	"engine/livetest":      {}, // for tests
 	"engine/overlay":       {"index", "snapshot", "engine/event"},
 	"engine/persons":       {"index", "snapshot", "snapshot/resolve", "engine/overlay"},
 	"engine/privacy":       {"index", "snapshot"},

@@ -48,10 +48,20 @@ func (a *adminClient) post(cmd *cobra.Command, action string, params url.Values)
 }
 
 func (a *adminClient) call(ctx context.Context, method, path string, params url.Values, into any) error {
+	body, err := a.ask(ctx, method, path+"?"+params.Encode(), nil, 1<<20)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, into)
+}
+
+// ask returns the answer to a request, of up to a size in bytes. A form that is not
+// nil is sent in the body.
+func (a *adminClient) ask(ctx context.Context, method, target string, form url.Values, most int64) ([]byte, error) {
 	if a.config != "" {
 		c, err := server.ReadConfig(a.config)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		a.admin = c.Admin
 	}
@@ -64,26 +74,32 @@ func (a *adminClient) call(ctx context.Context, method, path string, params url.
 	} else if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path+"?"+params.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+target, strings.NewReader(form.Encode()))
 	if err != nil {
-		return usage(err)
+		return nil, usage(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if key := os.Getenv(adminKey); key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return nil, fmt.Errorf("ask the daemon: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }() // all of it has been read
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if int64(len(body)) > most {
+		return nil, fmt.Errorf("the daemon's answer is longer than %d bytes", most)
 	}
 	if res.StatusCode != http.StatusOK {
-		return refusal(res.StatusCode, body)
+		return nil, refusal(res.StatusCode, body)
 	}
-	return json.Unmarshal(body, into)
+	return body, nil
 }
 
 // refusal is the error that a problem tells of.

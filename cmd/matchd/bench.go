@@ -13,7 +13,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure matchd beside what one would use instead",
 	}
-	cmd.AddCommand(newBenchLookupCommand(), newBenchBuildCommand(), newBenchWireCommand(), newBenchAllCommand(), newBenchCacheCommand(), newBenchEnrichCommand(), newBenchLogCommand(), newBenchBareCommand())
+	cmd.AddCommand(newBenchLookupCommand(), newBenchBuildCommand(), newBenchWireCommand(), newBenchAllCommand(), newBenchCacheCommand(), newBenchEnrichCommand(), newBenchLogCommand(), newBenchLiveCommand(), newBenchBareCommand())
 	return cmd
 }
 
@@ -48,7 +48,7 @@ the id and reads customer and segments.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		c.Log = progress(cmd)
 		r, err := c.Run(cmd.Context())
 		if err != nil {
 			return err

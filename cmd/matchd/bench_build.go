@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,7 +53,7 @@ the files and no more.`,
 		if c.Matchd, err = os.Executable(); err != nil {
 			return err
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		c.Log = progress(cmd)
 		r, err := c.Run(cmd.Context())
 		if r == nil || !r.Measured() {
 			return err

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +11,7 @@ import (
 
 func newBenchAllCommand() *cobra.Command {
 	c := bars.Default()
-	out, benchOut, memory, limit := "", "", string(c.Memory), byteSize(c.LimitBytes)
+	memory, limit := string(c.Memory), byteSize(c.LimitBytes)
 	cmd := &cobra.Command{
 		Use:   "all",
 		Short: "Measure everything about lookups, and judge it by the bars",
@@ -45,52 +42,17 @@ skipped, and said to be. A bar that is missed is no failure of the command.`,
 	f.StringVar(&c.Redis, "redis", c.Redis, "the program of Redis; empty leaves it out")
 	f.StringVar(&c.Memcached, "memcached", c.Memcached, "the program of memcached; empty leaves it out")
 	f.StringVar(&c.Dir, "dir", "", "folder for data and sockets (default: the system's for temporary files)")
-	f.StringVar(&out, "out", "", "file for the tables, in Markdown, besides printing them")
-	f.StringVar(&benchOut, "bench-out", "", "file for all rounds, in the format of go test -bench")
+	files := resultFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		c.Memory, c.LimitBytes = snapshot.Memory(memory), int(limit)
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		for _, file := range []string{out, benchOut} { // rather than after all is measured
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
-		}
 		if c.Matchd, err = os.Executable(); err != nil {
 			return err
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
-		r, err := c.Run(cmd.Context())
-		if r == nil {
-			return err
-		}
-		if err != nil { // what was measured may have taken an hour
-			r.Markdown(cmd.OutOrStdout())
-			return err
-		}
-		var tables, lines bytes.Buffer
-		r.Markdown(&tables)
-		r.Benchmark(&lines)
-		return writeResults(cmd, &tables, &lines, out, benchOut)
+		c.Log = progress(cmd)
+		return runBench(cmd, files, c.Run)
 	}
 	return cmd
-}
-
-// writeResults prints the tables, and writes them and the lines to the files
-// that are named.
-func writeResults(cmd *cobra.Command, tables, lines *bytes.Buffer, out, benchOut string) error {
-	for _, f := range []struct {
-		name string
-		text []byte
-	}{{out, tables.Bytes()}, {benchOut, lines.Bytes()}} {
-		if f.name == "" {
-			continue
-		}
-		if err := os.WriteFile(f.name, f.text, 0o644); err != nil {
-			return err
-		}
-	}
-	_, err := cmd.OutOrStdout().Write(tables.Bytes())
-	return err
 }

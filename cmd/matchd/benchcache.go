@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/matchd/matchd/bench/cachebench"
@@ -35,7 +33,7 @@ before it, which shows why there is none.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		c.Log = progress(cmd)
 		r, err := c.Run(cmd.Context())
 		if err != nil {
 			return err

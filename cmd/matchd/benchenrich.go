@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +11,7 @@ import (
 
 func newBenchEnrichCommand() *cobra.Command {
 	c := enrich.Default()
-	out, benchOut, memory := "", "", string(c.Memory)
+	memory := string(c.Memory)
 	cmd := &cobra.Command{
 		Use:   "enrich",
 		Short: "Time enriching bid requests, in process and over the wire",
@@ -43,30 +40,17 @@ Over the wire it needs Linux and two cores that have nothing else to do.`,
 	f.IntVar(&c.Rate, "rate", c.Rate, "requests a second whose latency is measured")
 	f.IntVar(&c.Limit, "limit", c.Limit, "requests a second that the greedy client may send, of which it sends ten times as many")
 	f.StringVar(&c.Dir, "dir", "", "folder for data and sockets (default: the system's for temporary files)")
-	f.StringVar(&out, "out", "", "file for the tables, in Markdown, besides printing them")
-	f.StringVar(&benchOut, "bench-out", "", "file for all rounds, in the format of go test -bench")
+	files := resultFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		c.Memory = snapshot.Memory(memory)
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		for _, file := range []string{out, benchOut} { // rather than after all is measured
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
-		}
 		if c.Matchd, err = os.Executable(); err != nil {
 			return err
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
-		r, err := c.Run(cmd.Context())
-		if err != nil {
-			return err
-		}
-		var tables, lines bytes.Buffer
-		r.Markdown(&tables)
-		r.Benchmark(&lines)
-		return writeResults(cmd, &tables, &lines, out, benchOut)
+		c.Log = progress(cmd)
+		return runBench(cmd, files, c.Run)
 	}
 	return cmd
 }

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"os"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"github.com/matchd/matchd/bench/logbench"
@@ -13,7 +8,6 @@ import (
 
 func newBenchLogCommand() *cobra.Command {
 	c := logbench.Default()
-	out, benchOut := "", ""
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Time the log of live changes beside Pebble's synchronous writes",
@@ -33,26 +27,13 @@ measured.`,
 	f.DurationVar(&c.Duration, "duration", c.Duration, "time of a side in a round of appends")
 	f.IntVar(&c.Replayed, "replayed", c.Replayed, "events in the log that is opened")
 	f.StringVar(&c.Dir, "dir", "", "folder for the logs (default: the system's for temporary files)")
-	f.StringVar(&out, "out", "", "file for the tables, in Markdown, besides printing them")
-	f.StringVar(&benchOut, "bench-out", "", "file for all rounds, in the format of go test -bench")
+	files := resultFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		for _, file := range []string{out, benchOut} { // rather than after all is measured
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
-		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
-		r, err := c.Run(cmd.Context())
-		if err != nil {
-			return err
-		}
-		var tables, lines bytes.Buffer
-		r.Markdown(&tables)
-		r.Benchmark(&lines)
-		return writeResults(cmd, &tables, &lines, out, benchOut)
+		c.Log = progress(cmd)
+		return runBench(cmd, files, c.Run)
 	}
 	return cmd
 }

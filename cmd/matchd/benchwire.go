@@ -57,7 +57,7 @@ is skipped, and said to be. The servers listen on loopback and on sockets in
 		if c.Matchd, err = os.Executable(); err != nil {
 			return err
 		}
-		c.Log = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		c.Log = progress(cmd)
 		r, err := c.Run(cmd.Context())
 		if err != nil {
 			return err

@@ -23,11 +23,12 @@ import (
 // killable is a daemon in a process of its own.
 type killable struct {
 	*exec.Cmd
-	url string
+	out        *bufio.Scanner
+	url, admin string
 }
 
-// serveKillable starts matchd serve as a process, and waits until it answers.
-func serveKillable(t *testing.T, config string) *killable {
+// startKillable starts matchd serve as a process.
+func startKillable(t *testing.T, config string) *killable {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "serve", "--config", config)
 	cmd.Env = append(os.Environ(), asCommand+"=1")
@@ -35,19 +36,26 @@ func serveKillable(t *testing.T, config string) *killable {
 	must(t, err)
 	cmd.Stderr = os.Stderr
 	must(t, cmd.Start())
-	k := &killable{Cmd: cmd}
+	k := &killable{Cmd: cmd, out: bufio.NewScanner(out)}
 	t.Cleanup(k.kill)
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if url, ok := strings.CutPrefix(lines.Text(), "lookups: "); ok {
+	return k
+}
+
+// serveKillable starts one, and waits until it answers.
+func serveKillable(t *testing.T, config string) *killable {
+	t.Helper()
+	k := startKillable(t, config)
+	for k.admin == "" && k.out.Scan() {
+		if url, ok := strings.CutPrefix(k.out.Text(), "lookups: "); ok {
 			k.url = url
-			break
+		}
+		if url, ok := strings.CutPrefix(k.out.Text(), "admin:   "); ok {
+			k.admin = url
 		}
 	}
-	if k.url == "" {
+	if k.url == "" || k.admin == "" {
 		t.Fatal("the daemon did not say where it listens")
 	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return k
 }
 

@@ -287,6 +287,9 @@ func TestDamage(t *testing.T) {
 			s.secret[len(s.secret)-1]++
 			return b.Set(recordKey(3), s.encode(nil), nil)
 		}), "record 3: what it holds"},
+		{"the first record changed", func(t *testing.T, mem *vfs.MemFS) {
+			change(t, mem, 1, func(v []byte) []byte { v[fixedSize-1]++; return v })
+		}, "record 1: what it holds"},
 		{"a record removed", edit(func(b *pebble.Batch, _ *stored) error { return b.Delete(recordKey(3), nil) }), "records 3 to 3 are missing"},
 		{"the last record removed", edit(func(b *pebble.Batch, _ *stored) error { return b.Delete(recordKey(9), nil) }), "records 9 to 9 are missing"},
 		{"a record added", edit(func(b *pebble.Batch, s *stored) error { return b.Set(recordKey(10), s.encode(nil), nil) }), "record 10"},

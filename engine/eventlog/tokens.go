@@ -98,7 +98,8 @@ func (t *tokens) expect(n int) *tokenRuns {
 }
 
 // add adds the tokens of records, those that have one. More than were expected
-// are left out: a log that has more records than it says is refused.
+// are left out where there is no room: a log that has more records than it says is
+// refused.
 func (r *tokenRuns) add(list []stored) {
 	mask := uint64(len(r.part.slots) - 1)
 	for i := range list {

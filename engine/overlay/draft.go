@@ -44,9 +44,8 @@ func (d *draft) set(h index.Hash, entry []byte) {
 	} else {
 		*slot = d.fresh()
 	}
-	mask := filterMask(h)
-	if len(entry) > 0 && d.filter[i].Load()&mask != mask {
-		d.filter[i].Or(mask)
+	if len(entry) > 0 {
+		d.note(i, h)
 	}
 	d.bytes += len(*slot) - size
 	d.entries += count(*slot) - before

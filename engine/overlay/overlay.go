@@ -37,7 +37,7 @@ func (o *Overlay) Bytes() int {
 			used++
 		}
 	}
-	return o.bytes + used*pageBuckets*slice + len(o.pages)*pointer + len(o.filter)*8
+	return o.bytes + used*pageBuckets*slice + len(o.pages)*pointer + (len(o.filter)+len(o.finer))*8
 }
 
 // With returns the version after a group of changes, which come in the order of

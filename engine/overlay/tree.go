@@ -24,28 +24,59 @@ type tree struct {
 	bits    int
 	pages   []*page         // nil where all buckets are empty
 	filter  []atomic.Uint64 // by bucket
+	finer   []atomic.Uint64 // by bucket, read where filter says that there may be something
 	entries int
 	bytes   int // of buckets
 }
 
 func newTree(bits int) tree {
-	return tree{bits: bits, pages: make([]*page, 1<<(bits-pageBits)), filter: make([]atomic.Uint64, 1<<bits)}
+	return tree{
+		bits: bits, pages: make([]*page, 1<<(bits-pageBits)),
+		filter: make([]atomic.Uint64, 1<<bits), finer: make([]atomic.Uint64, 1<<bits),
+	}
 }
 
-// filterMask is what is set for an entry in the word of its bucket.
-func filterMask(h index.Hash) uint64 {
-	return 1<<(h.Lo&63) | 1<<(h.Lo>>6&63) | 1<<(h.Lo>>12&63) | 1<<(h.Lo>>18&63)
+// filterMask is what is set in the word of its bucket for an entry whose hash
+// has that Lo; of finer, it is that of what is above [finerBits].
+func filterMask(lo uint64) uint64 {
+	return 1<<(lo&63) | 1<<(lo>>6&63) | 1<<(lo>>12&63) | 1<<(lo>>18&63)
+}
+
+const finerBits = 24
+
+// note sets what the filters have of an entry in bucket i.
+func (t *tree) note(i uint64, h index.Hash) {
+	for _, f := range [...]struct {
+		word *atomic.Uint64
+		mask uint64
+	}{{&t.filter[i], filterMask(h.Lo)}, {&t.finer[i], filterMask(h.Lo >> finerBits)}} {
+		if f.word.Load()&f.mask != f.mask {
+			f.word.Or(f.mask)
+		}
+	}
+}
+
+// May reports whether something may hang on an identifier whose hash has that
+// Lo. Of those on which nothing does, it is true of two in a thousand or fewer.
+func (t *tree) May(lo uint64) bool {
+	i, mask := lo>>(uint(64-t.bits)&63), filterMask(lo) // the 63 spares a branch
+	return t.filter[i].Load()&mask == mask && t.finely(i, lo)
+}
+
+// finely is what the finer filter says.
+func (t *tree) finely(i, lo uint64) bool {
+	mask := filterMask(lo >> finerBits)
+	return t.finer[i].Load()&mask == mask
 }
 
 func (t *tree) bucketOf(h index.Hash) uint64 { return h.Lo >> (64 - t.bits) }
 
 // get returns the entry of h, or nil.
 func (t *tree) get(h index.Hash) []byte {
-	i, mask := t.bucketOf(h), filterMask(h)
-	if t.filter[i].Load()&mask != mask {
+	if !t.May(h.Lo) {
 		return nil
 	}
-	return t.read(i, h)
+	return t.read(t.bucketOf(h), h)
 }
 
 func (t *tree) read(i uint64, h index.Hash) []byte {
@@ -64,8 +95,8 @@ func (t *tree) read(i uint64, h index.Hash) []byte {
 // most entries go, and does not wait for it: for those who ask by several
 // identifiers at once.
 func (t *tree) Prefetch(h index.Hash) {
-	i, mask := t.bucketOf(h), filterMask(h)
-	if t.filter[i].Load()&mask != mask {
+	i := t.bucketOf(h)
+	if !t.May(h.Lo) {
 		return
 	}
 	p := t.pages[i>>pageBits]
@@ -90,8 +121,8 @@ func (t *tree) Prefetch(h index.Hash) {
 // or nil.
 func (t *tree) confirmed(lo uint64, hi byte) (index.Hash, []byte) {
 	h := index.Hash{Lo: lo}
-	i, mask := t.bucketOf(h), filterMask(h)
-	if t.filter[i].Load()&mask != mask {
+	i := t.bucketOf(h)
+	if !t.May(lo) {
 		return h, nil
 	}
 	p := t.pages[i>>pageBits]
@@ -118,11 +149,9 @@ func (t *tree) fill(i uint64, b []byte) {
 		t.pages[i>>pageBits] = p
 	}
 	p[i&(pageBuckets-1)] = b
-	mask := uint64(0)
 	for e := range count(b) {
-		mask |= filterMask(hashAt(b, e))
+		t.note(i, hashAt(b, e))
 	}
-	t.filter[i].Store(mask)
 	t.entries += count(b)
 	t.bytes += len(b)
 }

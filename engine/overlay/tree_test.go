@@ -3,6 +3,7 @@ package overlay
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -47,7 +48,7 @@ func playTree(t *testing.T, ops []byte, reuse bool) {
 			if !bytes.Equal(tr.get(h), e) {
 				t.Fatalf("entry %x is not found", h)
 			}
-			h.Lo ^= 1 << 60 // the filter does not look at that bit
+			h.Lo ^= 1 << 60 // the first filter does not look at that bit
 			if _, there := want[h]; !there && tr.get(h) != nil {
 				t.Fatalf("entry %x is found", h)
 			}
@@ -151,5 +152,39 @@ func TestConfirmed(t *testing.T) {
 		if _, entry := d.confirmed(h.Lo, byte(h.Hi)); entry != nil {
 			t.Errorf("%x is there", h)
 		}
+	}
+}
+
+// The filters say yes of all that is there, and of hardly anything else, also
+// where buckets are as full as they get.
+func TestFilters(t *testing.T) {
+	const n = bucketFill << 13
+	tr := newTree(minBits)
+	d := tr.edit()
+	d.reuse = true
+	random := rand.New(rand.NewPCG(1, 2))
+	list := make([]index.Hash, n)
+	for i := range list {
+		list[i] = index.Hash{Hi: random.Uint64(), Lo: random.Uint64()}
+		d.set(list[i], []byte{byte(kindOptOut), 0, 17: 0, 18: 0})
+	}
+	for _, h := range list {
+		if !d.May(h.Lo) {
+			t.Fatalf("%x is there, and the filters say no", h)
+		}
+	}
+	first, both := 0, 0
+	const asked = 1 << 19
+	for range asked {
+		lo := random.Uint64()
+		if mask := filterMask(lo); d.filter[d.bucketOf(index.Hash{Lo: lo})].Load()&mask == mask {
+			first++
+		}
+		if d.May(lo) {
+			both++
+		}
+	}
+	if d.entries != n || d.bits != 13 || first > asked/20 || both > asked/300 {
+		t.Errorf("%d entries in 1<<%d buckets: of %d that are not there, the filter says yes of %d, and both say it of %d", d.entries, d.bits, asked, first, both)
 	}
 }

@@ -29,6 +29,9 @@ type Note struct {
 	// that are erasures and that no note before has.
 	UpTo  uint64  `json:"up_to,omitempty"`
 	Since []Since `json:"since,omitempty"`
+	// Within is for how long after they were accepted kept snapshots may hold the
+	// customers of the erasures in Since, in seconds.
+	Within int64 `json:"erase_within_seconds,omitempty"`
 
 	// Snapshot, of [Looked], is the one that was looked into for the customers of
 	// the erasures numbered From to To that are in force; Applied is the number

@@ -14,8 +14,8 @@ var notes = []struct {
 	text string
 }{
 	{
-		Note{Kind: Refused, UpTo: 9, Since: []Since{{Seq: 7, At: time.Date(2026, 11, 28, 12, 0, 0, 500, time.UTC)}}},
-		`{"note":"refused","up_to":9,"since":[{"seq":7,"at":"2026-11-28T12:00:00.0000005Z"}]}`,
+		Note{Kind: Refused, UpTo: 9, Since: []Since{{Seq: 7, At: time.Date(2026, 11, 28, 12, 0, 0, 500, time.UTC)}}, Within: 60},
+		`{"note":"refused","up_to":9,"since":[{"seq":7,"at":"2026-11-28T12:00:00.0000005Z"}],"erase_within_seconds":60}`,
 	},
 	{
 		Note{Kind: Looked, Snapshot: &Snapshot{"20261128T000000Z-0102030405ff", []byte{1, 2}}, Applied: 7, From: 1, To: 9, Found: []uint64{7}, Held: []uint64{8, 9}},

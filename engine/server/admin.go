@@ -31,6 +31,7 @@ func (s *Server) newAdmin() *http.Server {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(s), promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /admin/v1/reload", s.serveReload)
 	s.handleSwaps(mux)
+	s.handlePrivacy(mux)
 	mux.HandleFunc("GET "+pathLive, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusLive) })
 	mux.HandleFunc("GET "+pathReady, func(w http.ResponseWriter, _ *http.Request) {
 		if p := s.unready(); p != nil {

@@ -242,3 +242,12 @@ func TestKeep(t *testing.T) {
 	}
 	openCurrent(t, o.Store)
 }
+
+// stride is how many steps lie between two that are tried. What is shown here
+// is about files, each step of them, and is not what the race detector looks for.
+func stride() int {
+	if testing.Short() {
+		return 5
+	}
+	return 1
+}

@@ -118,7 +118,7 @@ func TestPowerCutAfterAKill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			seen := map[string]bool{}
-			for kill := 1; ; kill++ {
+			for kill := 1; ; kill += stride() {
 				c, o, old := newCutter(t, config, before)
 				c.seen = seen
 				first := &faultfs.Steps{FS: c.disk, Before: func(step int, _ string) error {

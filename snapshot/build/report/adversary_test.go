@@ -217,7 +217,7 @@ func TestAdversarySources(t *testing.T) {
 			cfg := smallConfig(t, 1, parties...)
 			adv := &adversary{cells: 8, most: 10, least: 3}
 			if testing.Short() {
-				adv.most = 7
+				adv.most = 6
 			}
 			adv.try(func(cells []int64) []*figure {
 				d := customers(cfg, total(cells), total(cells[1:]))

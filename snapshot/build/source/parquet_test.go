@@ -231,7 +231,11 @@ var testCodecs = []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parqu
 // What parquet-go writes is read, in every type, encoding, shape of list,
 // compression and version of pages.
 func TestParquetRoundTrip(t *testing.T) {
-	for seed := range uint64(80) {
+	seeds := uint64(80)
+	if testing.Short() {
+		seeds = 16 // each codec four times
+	}
+	for seed := range seeds {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		f := randomParquet(rnd, testCodecs[seed%4], 1+rnd.IntN(700))
 		rows, bad, err := parquetRows(write(t, "p.parquet", f.data), Options{Workers: 1 + int(seed%3)})
