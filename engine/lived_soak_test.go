@@ -35,15 +35,26 @@ func TestSoak(t *testing.T) {
 	}
 	h := newInhabited(t, 40)
 	h.build(t)
-	s := &soak{lived: must(h.serve(t, nil, filepath.Join(t.TempDir(), "log")))(t), model: h.world.Model()}
+	s := &soak{lived: must(h.serve(t, nil, filepath.Join(t.TempDir(), "log")))(t)}
 	for w := range 8 {
-		s.writers = append(s.writers, &soakWriter{soak: s, own: fmt.Sprintf("cookie.a:own-%d", w), g: h.world.Generator(fmt.Sprint(w), rand.New(rand.NewPCG(uint64(w), 12)))})
+		writer := &soakWriter{soak: s, own: fmt.Sprintf("cookie.a:own-%d", w)}
+		g := h.world.Generator(fmt.Sprint(w), rand.New(rand.NewPCG(uint64(w), 12)))
+		for range 500 {
+			writer.list = append(writer.list, g.Next())
+		}
+		s.writers = append(s.writers, writer)
 	}
 	s.swap(t, 10, pause/20)
 	before := s.level(t)
 	s.swap(t, swaps, pause)
 	after := s.level(t)
-	s.is(t, s.model, "in the end")
+	m := h.world.Model()
+	for _, w := range s.writers {
+		for i := range min(w.n, len(w.list)) {
+			m.Add(&w.list[i])
+		}
+	}
+	s.is(t, m, "in the end")
 	t.Logf("%d swaps; at first %+v, in the end %+v", swaps, before, after)
 	// The log knows each change by its token, and the overlay has its fact.
 	if more := after.heap - before.heap; more > 1<<20+int64(after.changes-before.changes)*256 {
@@ -61,10 +72,6 @@ func TestSoak(t *testing.T) {
 type soak struct {
 	*lived
 	writers []*soakWriter
-
-	mu    sync.Mutex
-	model *livetest.Model
-	sent  int
 }
 
 // swap swaps so many times, with a pause after each, while all are at work.
@@ -95,9 +102,9 @@ func (s *soak) swap(t *testing.T, times int, pause time.Duration) {
 // soakWriter is a client that sends changes.
 type soakWriter struct {
 	*soak
-	own string // an identifier of which it alone speaks
-	g   *livetest.Generator
-	n   int
+	own  string // an identifier of which it alone speaks
+	list []livetest.Change
+	n    int // how often it has sent one of the list, in turn, and one of its own
 }
 
 func (w *soakWriter) until(t *testing.T, stop <-chan struct{}) {
@@ -108,21 +115,17 @@ func (w *soakWriter) until(t *testing.T, stop <-chan struct{}) {
 			return
 		case <-time.After(5 * time.Millisecond):
 		}
-		c := w.g.Next()
+		c := &w.list[w.n%len(w.list)]
 		mine := livetest.Change{ID: fmt.Sprint(w.own, w.n), Type: "opt_out", At: w.world.AsOf.Add(time.Duration(w.n) * time.Second), Tenant: "acme", Identifier: w.own}
 		want := "opted_out"
 		if w.n++; w.n%2 == 0 {
 			mine.Type, want = "opt_in", "unknown"
 		}
-		out, err := w.Changes().Take("shop", []event.Event{parsed(t, &c), parsed(t, &mine)})
+		out, err := w.Changes().Take("shop", []event.Event{parsed(t, c), parsed(t, &mine)})
 		if err != nil || out[0].Err != nil || out[1].Err != nil {
 			t.Errorf("%v, %v", err, out)
 			return
 		}
-		w.mu.Lock()
-		w.model.Add(&c)
-		w.sent += 2
-		w.mu.Unlock()
 		for range 3 { // at once, and maybe after a swap
 			if got := w.told(t, &b, "acme", []string{w.own}); got[0] != want {
 				t.Errorf("%s, change %d: %q, not %q", w.own, w.n, got[0], want)
@@ -162,7 +165,10 @@ func (s *soak) level(t *testing.T) (l level) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	l.heap, l.goroutines, l.changes = int64(m.HeapAlloc), runtime.NumGoroutine(), s.sent
+	l.heap, l.goroutines, l.changes = int64(m.HeapAlloc), runtime.NumGoroutine(), 0
+	for _, w := range s.writers {
+		l.changes += w.n
+	}
 	return l
 }
 

@@ -77,7 +77,7 @@ func link(g *Generator, c *Change, p *Person) {
 	}
 }
 
-// Types are those of the changes that a [Generator] makes, each as often as it
+// types are those of the changes that a [Generator] makes, each as often as it
 // is to come: erasures are rarer than what lifts them.
 var types = []string{
 	"opt_out", "opt_out", "opt_out",

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Tenants are those of a world. The first has its customers' consent, the other
+// tenants are those of every world. The first has its customers' consent, the other
 // a contract with them.
 var tenants = [...]string{"acme", "bolt"}
 
