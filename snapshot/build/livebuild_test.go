@@ -83,6 +83,7 @@ func liveChanges(t testing.TB, seq uint64) LiveSource {
 				{Customer: "crm.acme:bob", Code: "old", At: at("2026-11-01T00:00:00Z")},
 				{Customer: "crm.acme:eve", Code: "live", At: at("2026-11-01T00:00:00Z"), Added: true},
 				{Customer: "crm.acme:eve", Code: "unheard", At: at("2026-11-02T00:00:00Z")},
+				{Customer: "crm.acme:nobody", Code: "live", At: at("2026-11-02T00:00:00Z"), Added: true},
 				{Customer: "crm.bolt:B-1", Code: "gold", At: at("2026-10-02T00:00:00Z")},
 			}),
 			Consents: slices.Values([]LiveConsent{
@@ -162,6 +163,10 @@ func TestBuildWithLiveChanges(t *testing.T) {
 	}
 	if *r.Live != want {
 		t.Errorf("the report counts\n%+v, not\n%+v", *r.Live, want)
+	}
+	// bob, al, eve, B-1, three emails, al's phone, and the cookies late and new.
+	if r.Identifiers != 10 {
+		t.Errorf("%d identifiers were read", r.Identifiers)
 	}
 	if s.Applied[want.Log] != 7 || len(s.Applied) != 1 {
 		t.Errorf("applied %v", s.Applied)

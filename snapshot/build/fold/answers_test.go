@@ -32,6 +32,7 @@ type pool struct {
 	store              *snapshot.Store
 	events             int
 	erased             map[string]bool // customers of whom one is, for a time at least, by what they share
+	opted              map[string]bool // identifiers that opted out, for a time at least
 	answered, withheld int
 }
 
@@ -45,7 +46,7 @@ func mail(i int) string { return fmt.Sprintf("%064x", sha256.Sum256([]byte{byte(
 // newPool writes the files of a pool and builds a first snapshot, without a log.
 func newPool(t *testing.T, seed uint64) *pool {
 	t.Helper()
-	p := &pool{t: t, r: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), erased: map[string]bool{}}
+	p := &pool{t: t, r: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), erased: map[string]bool{}, opted: map[string]bool{}}
 	p.people = 2 + p.r.IntN(5)
 	files := map[string]string{
 		"onboard.yaml": `
@@ -146,8 +147,16 @@ func (p *pool) change(lifts bool) string {
 	what := ""
 	switch r.IntN(16) {
 	case 0, 1:
+		p.opted[id] = true
 		what = fmt.Sprintf(`"type":"opt_out","tenant":%q,"identifier":%q`, scope, id)
 	case 2:
+		if !lifts {
+			// A contact that a snapshot has cut from the customer, or a customer
+			// who is not in it, is known at the next build, which reads the files.
+			if scope = tenant; p.opted["crm."+customer] {
+				return p.change(lifts)
+			}
+		}
 		p.erased[shared(customer)] = true
 		what = fmt.Sprintf(`"type":"erase","tenant":%q,"customer":%q`, scope, customer)
 	case 3, 4, 5:
