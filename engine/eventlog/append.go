@@ -99,6 +99,9 @@ func event(e *Entry, secret []byte) stored {
 
 // ask hands a request to the writer and waits.
 func (l *Log) ask(ctx context.Context, r *request) error {
+	if r.do == nil && l.opts.Replica != nil {
+		return ErrReplica
+	}
 	if err := l.Err(); err != nil {
 		return err
 	}
