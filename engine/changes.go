@@ -29,6 +29,9 @@ type Changes struct {
 	engine *Engine
 	log    Log
 	key    string
+	// follower follows another daemon, or is nil where the store takes its changes
+	// itself.
+	follower *follower
 
 	mu      sync.Mutex // held while the overlay is changed
 	names   *event.Names
@@ -45,20 +48,30 @@ type Changes struct {
 // folder should not lie in the store: a store that is restored must not take
 // opt-outs back. A log whose hashes are of another key than the store's is
 // refused.
-func (e *Engine) OpenChanges(dir string) error {
+func (e *Engine) OpenChanges(dir string) error { return e.openChanges(dir, nil) }
+
+// openChanges opens the log of changes that the store takes itself, or follows.
+func (e *Engine) openChanges(dir string, f *follower) error {
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
 		return err
 	}
-	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
-	c.log, err = eventlog.Open(dir, eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied})
+	c := &Changes{engine: e, key: secret.ID(), follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	if f != nil {
+		f.changes = c
+	}
+	opts := eventlog.Options{Now: e.opts.Now, Logger: e.opts.Log, Replay: c.check, Applied: c.applied}
+	f.options(&opts)
+	log, err := eventlog.Open(dir, opts)
 	if err != nil {
 		return err
 	}
+	c.log = log
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	e.changes = c
 	c.redacting.Go(c.redactErased)
+	defer f.start(log)
 	g := e.state.Load().gen
 	if g == nil {
 		return nil
@@ -175,9 +188,12 @@ type Outcome struct {
 // Take takes changes of a client. It returns once those that are right are on
 // disk, and obeyed by every lookup that begins later. A change that was taken
 // before under the same id does nothing, and has the first one's receipt. The
-// error is [ErrNotReady], or wraps [eventlog.ErrFailed]: then it is not known
+// error is [ErrNotReady], [ErrFollower], or wraps [eventlog.ErrFailed]: then it is not known
 // what was taken, and all may be sent again.
 func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
+	if c.follower != nil {
+		return nil, ErrFollower
+	}
 	c.mu.Lock()
 	names := c.names
 	c.mu.Unlock()
@@ -354,6 +370,7 @@ func (c *Changes) close() error {
 	if c == nil {
 		return nil
 	}
+	c.follower.end()
 	close(c.closed)
 	c.redacting.Wait()
 	return c.log.Close()

@@ -45,7 +45,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 		if within(s.Path, s.Events) {
 			return nil, fmt.Errorf("the log of live changes %s lies in the store %s: whoever restores the store would take opt-outs back; name a folder beside it", s.Events, s.Path)
 		}
-		e, err := openEngine(store, o, s.Events)
+		e, err := openEngine(store, o, &s)
 		if err != nil {
 			return nil, err
 		}
@@ -54,15 +54,14 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 	return engine.NewPools(list...)
 }
 
-func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.Engine, error) {
+func openEngine(store *snapshot.Store, o daemonOptions, at *server.StoreConfig) (*engine.Engine, error) {
 	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
-	if events != "" { // first, so that nothing is answered without what is in it
-		if err := e.OpenChanges(events); err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
+	// First, so that nothing is answered without what is in it.
+	if err := openChanges(e, at); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
 		return e, nil
@@ -74,6 +73,21 @@ func openEngine(store *snapshot.Store, o daemonOptions, events string) (*engine.
 		o.log.Error("refused snapshot", "store", store.Dir(), "error", err)
 	}
 	return e, nil
+}
+
+// openChanges opens the log of live changes of a store that has one.
+func openChanges(e *engine.Engine, at *server.StoreConfig) error {
+	if at.Events == "" {
+		return nil
+	}
+	if at.Follow == "" {
+		return e.OpenChanges(at.Events)
+	}
+	leader, err := at.Leader()
+	if err != nil {
+		return err
+	}
+	return e.Follow(at.Events, leader)
 }
 
 // within reports whether a folder is another one, or lies in it.

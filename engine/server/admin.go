@@ -132,8 +132,17 @@ func (s *Server) unready() *problem {
 		return problemNotReady
 	}
 	for _, p := range s.pools.All() {
-		if c := p.Changes(); c != nil && c.Err() != nil {
+		c := p.Changes()
+		if c == nil {
+			continue
+		}
+		if c.Err() != nil {
 			return problemLog
+		}
+		if f, ok := c.Following(); ok {
+			if why := f.Unready(); why != "" {
+				return &problem{status: 503, detail: s.named(p, why), header: retryLater}
+			}
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ type collector struct {
 	lookups, requests, duration, panics, faults *prometheus.Desc
 	swaps, refusals, reasons, held              *prometheus.Desc
 	logSeq, logFailed                           *prometheus.Desc
+	followLag, followSeq                        *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -45,6 +47,8 @@ func newRegistry(s *Server) *prometheus.Registry {
 		info:        desc("snapshot_info", "The open snapshot; the value is 1.", "store", "snapshot"),
 		logSeq:      desc("event_log_seq", "Number of the newest live change on disk.", "store"),
 		logFailed:   desc("event_log_failed", "1 where the log of live changes takes none until a restart.", "store"),
+		followLag:   desc("follow_lag_seconds", "Time since a follower is known to have had all live changes of its leader; +Inf where it never had.", "store"),
+		followSeq:   desc("follow_seq", "Number of the newest live change that a follower has.", "store"),
 	})
 	return r
 }
@@ -53,7 +57,7 @@ func newRegistry(s *Server) *prometheus.Registry {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
-		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed,
+		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed, c.followLag, c.followSeq,
 	} {
 		out <- d
 	}
@@ -127,6 +131,14 @@ func (c *collector) collectLog(out chan<- prometheus.Metric, p engine.Pool) {
 	}
 	out <- prometheus.MustNewConstMetric(c.logSeq, prometheus.GaugeValue, float64(seq), p.Name)
 	out <- prometheus.MustNewConstMetric(c.logFailed, prometheus.GaugeValue, failed, p.Name)
+	if f, ok := changes.Following(); ok {
+		lag := f.Lag.Seconds()
+		if f.Lag == math.MaxInt64 {
+			lag = math.Inf(1)
+		}
+		out <- prometheus.MustNewConstMetric(c.followLag, prometheus.GaugeValue, lag, p.Name)
+		out <- prometheus.MustNewConstMetric(c.followSeq, prometheus.GaugeValue, float64(f.Seq), p.Name)
+	}
 }
 
 func histogram(d *prometheus.Desc, t *routeTotals, labels ...string) prometheus.Metric {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,6 +20,8 @@ import (
 // Config is a matchd.yaml. Its paths are relative to the file:
 //
 //	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy, events: /srv/energy-events}
+//	                                # or one that follows another daemon's:
+//	                                # {..., follow: "https://a:8080", follow_key_file: key, follow_store: pool, lag: 30s}
 //	listen: 127.0.0.1:8080          # or unix:/path
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
@@ -77,6 +80,12 @@ type StoreConfig struct {
 	Name, Path string
 	// Events is the folder of the log of live changes; empty takes none.
 	Events string
+	// Follow is the URL of the daemon whose live changes the store follows, with
+	// the key in the file FollowKeyFile; empty takes them itself. FollowStore is
+	// the store's name there; empty where there is one. Lag is how far behind the
+	// store may be and still be ready; 0 is engine.DefaultLag.
+	Follow, FollowKeyFile, FollowStore string
+	Lag                                time.Duration
 }
 
 // StoreAt is the store in a folder, by the folder's name.
@@ -241,7 +250,20 @@ func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
 		}},
 		{"path", func(n *yaml.Node) { s.Path = d.path(n, "store: path") }},
 		{"events", func(n *yaml.Node) { s.Events = d.path(n, "store: events") }},
+		{"follow", func(n *yaml.Node) { s.Follow = d.text(n, "store: follow") }},
+		{"follow_key_file", func(n *yaml.Node) { s.FollowKeyFile = d.path(n, "store: follow_key_file") }},
+		{"follow_store", func(n *yaml.Node) { s.FollowStore = d.text(n, "store: follow_store") }},
+		{"lag", func(n *yaml.Node) {
+			if v, err := time.ParseDuration(d.text(n, "store: lag")); err != nil || v <= 0 {
+				d.fail(n, "store: lag is a time, as in 30s")
+			} else {
+				s.Lag = v
+			}
+		}},
 	}, "path")
+	if err := s.Validate(); err != nil {
+		d.fail(n, "store: %v", err)
+	}
 	if s.Name == "" && s.Path != "" {
 		s.Name = StoreAt(s.Path).Name
 	}

@@ -10,8 +10,13 @@ import (
 	"github.com/matchd/matchd/engine/eventlog"
 )
 
-// ErrKey is of a leader whose store has another key than the replica's.
-var ErrKey = errors.New("the leader's store has another key")
+// Errors of a replica that callers tell apart, beside those of its log.
+var (
+	// ErrKey is of a leader whose store has another key than the replica's.
+	ErrKey = errors.New("the leader's store has another key")
+	// ErrRefused is of a record that ReplicaOptions.Check refuses.
+	ErrRefused = errors.New("the leader has a record that is refused here")
+)
 
 // ReplicaOptions are how a replica is kept. All may be zero.
 type ReplicaOptions struct {
@@ -127,7 +132,7 @@ func (r *Replica) step(ctx context.Context, wait time.Duration) error {
 	}
 	var list []eventlog.Sealed
 	err = a.read(eventlog.NewChecker(seq, hash), func(s *eventlog.Sealed) error {
-		if err := r.o.Check(s.Record); err != nil {
+		if err := r.check(s); err != nil {
 			return err
 		}
 		list = append(list, *s)
@@ -147,6 +152,13 @@ func (r *Replica) step(ctx context.Context, wait time.Duration) error {
 	return err
 }
 
+func (r *Replica) check(s *eventlog.Sealed) error {
+	if err := r.o.Check(s.Record); err != nil {
+		return fmt.Errorf("%w: record %d: %w", ErrRefused, s.Seq, err)
+	}
+	return nil
+}
+
 // is checks that an answer is of the log that this one is a replica of.
 func (r *Replica) is(h *Header) error {
 	if h.Log != r.log.ID() {
@@ -161,7 +173,7 @@ func (r *Replica) is(h *Header) error {
 // rebase makes the log have, of what the leader trimmed, what that has kept. All
 // of it is looked at before anything is dropped.
 func (r *Replica) rebase(ctx context.Context, h *Header) error {
-	if err := r.kept(ctx, h, func(s *eventlog.Sealed) error { return r.o.Check(s.Record) }); err != nil {
+	if err := r.kept(ctx, h, r.check); err != nil {
 		return err
 	}
 	b, err := r.log.Rebase(h.Base)
