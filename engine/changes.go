@@ -26,6 +26,9 @@ type Changes struct {
 	engine *Engine
 	log    Log
 	key    string
+	// follower follows another daemon, or is nil where the store takes its changes
+	// itself.
+	follower *follower
 
 	mu    sync.Mutex // held while what follows is changed
 	names *event.Names
@@ -46,16 +49,23 @@ type Changes struct {
 // folder should not lie in the store: a store that is restored must not take
 // opt-outs back. A log whose hashes are of another key than the store's is
 // refused.
-func (e *Engine) OpenChanges(dir string) error {
+func (e *Engine) OpenChanges(dir string) error { return e.openChanges(dir, nil) }
+
+// openChanges opens the log of changes that the store takes itself, or follows.
+func (e *Engine) openChanges(dir string, f *follower) error {
 	secret, err := e.opts.Store.Secret()
 	if err != nil {
 		return err
 	}
-	c := &Changes{engine: e, key: secret.ID(), redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &Changes{engine: e, key: secret.ID(), follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	if f != nil {
+		f.changes = c
+	}
 	c.keeper.kick = make(chan struct{}, 1)
-	o := e.opts.changes
-	o.Now, o.Logger, o.Replay, o.Applied = e.opts.Now, e.opts.Log, c.check, c.applied
-	log, err := eventlog.Open(dir, o)
+	opts := e.opts.changes
+	opts.Now, opts.Logger, opts.Replay, opts.Applied = e.opts.Now, e.opts.Log, c.check, c.applied
+	f.options(&opts)
+	log, err := eventlog.Open(dir, opts)
 	if err != nil {
 		return err
 	}
@@ -67,6 +77,7 @@ func (e *Engine) OpenChanges(dir string) error {
 	defer e.reload.Unlock()
 	e.changes = c
 	c.redacting.Go(c.redactErased)
+	defer f.start(log)
 	g := e.state.Load().gen
 	if g == nil {
 		return nil
@@ -86,6 +97,11 @@ func (e *Engine) Changes() *Changes { return e.changes }
 // check looks at a record while the log is opened.
 func (c *Changes) check(r eventlog.Record) error {
 	c.ledger.arrive(&r)
+	return c.fits(r)
+}
+
+// fits refuses a record that is not of the store.
+func (c *Changes) fits(r eventlog.Record) error {
 	if !whole(&r) {
 		return nil
 	}
@@ -112,9 +128,12 @@ type Outcome struct {
 // Take takes changes of a client. It returns once those that are right are on
 // disk, and obeyed by every lookup that begins later. A change that was taken
 // before under the same id does nothing, and has the first one's receipt. The
-// error is [ErrNotReady], or wraps [eventlog.ErrFailed]: then it is not known
+// error is [ErrNotReady], [ErrFollower], or wraps [eventlog.ErrFailed]: then it is not known
 // what was taken, and all may be sent again.
 func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
+	if c.follower != nil {
+		return nil, ErrFollower
+	}
 	c.mu.Lock()
 	names := c.names
 	c.mu.Unlock()
@@ -306,6 +325,7 @@ func (c *Changes) close() error {
 	if c == nil {
 		return nil
 	}
+	c.follower.end()
 	close(c.closed)
 	c.redacting.Wait()
 	return c.log.Close()

@@ -117,6 +117,12 @@ func (c *Changes) noteRefused(optOuts bool) error {
 }
 
 func (c *Changes) write(n *proof.Note) error {
+	if c.follower != nil { // its log has what its leader says, and nothing else
+		c.ledger.mu.Lock()
+		defer c.ledger.mu.Unlock()
+		c.ledger.note(n.Encode())
+		return nil
+	}
 	_, err := c.log.Note(context.Background(), n.Encode()) // which ends whatever the disk does
 	return err
 }
@@ -204,8 +210,12 @@ func inForce(o *overlay.Overlay, e erasure) (fact overlay.Erasure, ok bool) {
 	return fact, false
 }
 
-// trim trims the log of what all snapshots in the store contain.
+// trim trims the log of what all snapshots in the store contain. A follower drops
+// what its leader drops.
 func (c *Changes) trim(ctx context.Context) error {
+	if c.follower != nil {
+		return nil
+	}
 	names, err := c.engine.opts.Store.Snapshots()
 	if err != nil {
 		return err

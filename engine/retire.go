@@ -193,7 +193,7 @@ func keptChange(r *eventlog.Record, late time.Time, erased func(*eventlog.Record
 	case event.OptOut, event.OptIn, event.Erase:
 		return erased(r)
 	}
-	return r.Time.After(late) || b.At > late.UnixNano()
+	return r.Time.After(late)
 }
 
 // goesOn refuses a snapshot that lacks changes which were trimmed from the log.

@@ -40,9 +40,10 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Generate, build, serve, and print lookups to try",
 		Long: `Makes the files of an energy supplier and its partners, builds a snapshot of them
-into a store, prints what the onboarding gained, serves the snapshot without
-keys on this machine, prints lookups to try, and shows a bid request enriched
-and one suppressed. Ctrl-C ends it; files, store
+into a store, prints what the onboarding gained, shows a customer opt out of a
+daemon that is then killed and whose snapshot is built anew, serves the snapshot
+without keys on this machine, prints lookups to try, and shows a bid request
+enriched and one suppressed. Ctrl-C ends it; files, store, log of live changes
 and report.html stay in --dir until the next demo.`,
 	}
 	f := cmd.Flags()
@@ -89,9 +90,17 @@ func demo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 		return err
 	}
 	tenant := world.Examples[0].Tenant
-	fmt.Fprintf(out, "\n3. matchd serve --store %s --open %s\n\n", store, tenant)
+	fmt.Fprintf(out, "\n3. A customer opts out: at once, and for good\n")
+	s := &scene{dir: o.dir, out: out, build: build.Options{
+		Config: filepath.Join(c.Out, "onboard.yaml"), Store: store, AsOf: o.now, Previous: build.Current, MaxBadRows: 0.01, Version: version(),
+	}}
+	if err := s.play(ctx, world.Examples[0]); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n4. matchd serve --store %s --events %s --open %s\n\n", store, demoEvents(o.dir), tenant)
 	d := daemonOptions{open: tenant}
 	d.Stores, d.Memory = []server.StoreConfig{server.StoreAt(store)}, snapshot.Map
+	d.Stores[0].Events = demoEvents(o.dir)
 	d.Listen, d.Admin = freeAddr(o.listen), freeAddr(o.admin)
 	showing, stop := context.WithCancel(ctx)
 	var shown sync.WaitGroup
@@ -120,7 +129,7 @@ func demoDir(dir string) error {
 		if !slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() == demoMark }) {
 			return fmt.Errorf("folder %s holds something that is no demo: name another with --dir", dir)
 		}
-		for _, name := range []string{"data", "store"} {
+		for _, name := range []string{"data", "store", "events", "matchd.yaml", "key"} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				return err
 			}
@@ -164,7 +173,7 @@ func query(s string) string {
 func show(ctx context.Context, out io.Writer, base string, world *gen.Summary) {
 	printLookups(out, base, world)
 	if maid := bidder(world); maid != "" {
-		fmt.Fprintf(out, "\n5. Bid requests, and what they are answered\n")
+		fmt.Fprintf(out, "\n6. Bid requests, and what they are answered\n")
 		for _, c := range bidCalls(base, maid) {
 			c.show(ctx, out)
 		}
@@ -174,7 +183,7 @@ func show(ctx context.Context, out io.Writer, base string, world *gen.Summary) {
 
 // printLookups prints a line to copy for each example of the world.
 func printLookups(out io.Writer, base string, world *gen.Summary) {
-	fmt.Fprintf(out, "\n4. Lookups to try, in another terminal\n")
+	fmt.Fprintf(out, "\n5. Lookups to try, in another terminal\n")
 	for _, x := range world.Examples {
 		fmt.Fprintf(out, "\n# %s\ncurl -s '%s/v1/match?id=%s'\n", exampleTitles[x.Name], base, query(x.Identifier))
 		if x.Name == "cookie" {
@@ -204,20 +213,25 @@ const bidRequest = `{"id":"7f1c","at":1,"imp":[{"id":"1","banner":{"w":320,"h":5
 
 // bidCall is a call that the demo prints, makes, and prints the answer of.
 type bidCall struct {
-	title, url string
-	body       string // of a POST; empty is a GET
+	title, url   string
+	body         string // of a POST; empty is a GET
+	key, keyFile string // of the caller, if any, and the file that it is in
 }
 
 func bidCalls(base, maid string) []bidCall {
 	return []bidCall{
-		{"a bid request comes back with the segments that are declared for bid requests", base + "/v1/openrtb/enrich", fmt.Sprintf(bidRequest, maid, 0)},
-		{"suppressed: the same phone limits ad tracking, and nothing is added (204)", base + "/v1/openrtb/enrich", fmt.Sprintf(bidRequest, maid, 1)},
-		{"suppressed: a lookup of it says by which signal", base + "/v1/match?id=maid:" + maid + "&lmt=1", ""},
+		{title: "a bid request comes back with the segments that are declared for bid requests", url: base + "/v1/openrtb/enrich", body: fmt.Sprintf(bidRequest, maid, 0)},
+		{title: "suppressed: the same phone limits ad tracking, and nothing is added (204)", url: base + "/v1/openrtb/enrich", body: fmt.Sprintf(bidRequest, maid, 1)},
+		{title: "suppressed: a lookup of it says by which signal", url: base + "/v1/match?id=maid:" + maid + "&lmt=1"},
 	}
 }
 
 func (c bidCall) show(ctx context.Context, out io.Writer) {
-	fmt.Fprintf(out, "\n# %s\ncurl -s '%s'", c.title, c.url)
+	fmt.Fprintf(out, "\n# %s\ncurl -s ", c.title)
+	if c.keyFile != "" {
+		fmt.Fprintf(out, `-H "Authorization: Bearer $(cat %s)" `, c.keyFile)
+	}
+	fmt.Fprintf(out, "'%s'", c.url)
 	if c.body != "" {
 		fmt.Fprintf(out, " -d '%s'", c.body)
 	}
@@ -242,6 +256,9 @@ func (c bidCall) make(ctx context.Context) (status int, answer []byte, err error
 	req, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(c.body))
 	if err != nil {
 		return 0, nil, err
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
 	// A connection that stays open would hold up the daemon's end, and a proxy
 	// has no way to this machine.

@@ -42,6 +42,7 @@ var curlLine = regexp.MustCompile(`(?m)^# (.*)\ncurl -s '(http://[^']+)'$`)
 // The demo answers its own printed lookups as their titles say, and stops
 // cleanly. Its store passes verify.
 func TestDemoAnswersItsOwnLookups(t *testing.T) {
+	t.Setenv(asCommand, "1") // the scene's daemon is this executable
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var out syncBuffer
@@ -79,12 +80,34 @@ func TestDemoAnswersItsOwnLookups(t *testing.T) {
 		}
 	}
 	checkDemoBids(t, out.String())
+	checkDemoScene(t, out.String())
 	checkDemoReport(t, out.String(), filepath.Join(dir, "store"))
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the demo ended with %v", err)
 	}
 	succeed(t, "verify", "--store", filepath.Join(dir, "store"))
+}
+
+// checkDemoScene checks what is answered while a customer opts out.
+func checkDemoScene(t *testing.T, out string) {
+	t.Helper()
+	for title, want := range map[string]string{
+		"a customer is matched":      `"status":"matched"`,
+		"opts out, by one curl":      `"status":"accepted"`,
+		"gone from the next answer":  `"reason":"opted_out"`,
+		"still gone":                 `"reason":"opted_out"`,
+		"the snapshot is built anew": `"reason":"opted_out"`,
+		"only an opt-in":             `"status":"accepted"`,
+		"matched again":              `"status":"matched"`,
+	} {
+		if !regexp.MustCompile(`(?m)^# ` + title + `.*\ncurl .*\n# answer: 200 \{.*` + want).MatchString(out) {
+			t.Errorf("%s: not %s in\n%s", title, want, out)
+		}
+	}
+	if n := strings.Count(out, "\nkill -9 "); n != 1 {
+		t.Errorf("killed %d times", n)
+	}
 }
 
 var bidLine = regexp.MustCompile(`(?m)^# (.*)\ncurl -s '(http://[^']+)' -d '([^']+)'\n# answer: (\d+) ?(.*)$`)
@@ -151,14 +174,14 @@ func TestDemoCallEnds(t *testing.T) {
 	defer silent.Close()
 	defer close(asked)
 	var out bytes.Buffer
-	bidCall{"ended", silent.URL, "{}"}.show(ctx, &out)
+	bidCall{title: "ended", url: silent.URL, body: "{}"}.show(ctx, &out)
 	if want := "\n# ended\ncurl -s '" + silent.URL + "' -d '{}'\n"; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
 	out.Reset()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	bidCall{"fails", gone.URL, ""}.show(t.Context(), &out)
+	bidCall{title: "fails", url: gone.URL}.show(t.Context(), &out)
 	if !strings.Contains(out.String(), "\n# no answer: ") {
 		t.Errorf("printed %q", out.String())
 	}

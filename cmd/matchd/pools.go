@@ -48,7 +48,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 		if err := checkLog(store, s.Events, "events in the config, or --events"); err != nil {
 			return nil, err
 		}
-		e, err := openEngine(store, o, s)
+		e, err := openEngine(store, o, &s)
 		if err != nil {
 			return nil, err
 		}
@@ -57,15 +57,14 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 	return engine.NewPools(list...)
 }
 
-func openEngine(store *snapshot.Store, o daemonOptions, s server.StoreConfig) (*engine.Engine, error) {
-	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Retention: s.Retention, Log: o.log})
+func openEngine(store *snapshot.Store, o daemonOptions, at *server.StoreConfig) (*engine.Engine, error) {
+	e, err := engine.New(engine.Options{Store: store, Memory: o.Memory, LinkMaxAge: o.LinkMaxAge, Bounds: o.Swap, Values: values, Retention: at.Retention, Log: o.log})
 	if err != nil {
 		return nil, err
 	}
-	if s.Events != "" { // first, so that nothing is answered without what is in it
-		if err := e.OpenChanges(s.Events); err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
+	// First, so that nothing is answered without what is in it.
+	if err := openChanges(e, at); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	if _, err := store.Current(); errors.Is(err, snapshot.ErrNoSnapshot) {
 		return e, nil
@@ -77,6 +76,21 @@ func openEngine(store *snapshot.Store, o daemonOptions, s server.StoreConfig) (*
 		o.log.Error("refused snapshot", "store", store.Dir(), "error", err)
 	}
 	return e, nil
+}
+
+// openChanges opens the log of live changes of a store that has one.
+func openChanges(e *engine.Engine, at *server.StoreConfig) error {
+	if at.Events == "" {
+		return nil
+	}
+	if at.Follow == "" {
+		return e.OpenChanges(at.Events)
+	}
+	leader, err := at.Leader()
+	if err != nil {
+		return err
+	}
+	return e.Follow(at.Events, leader)
 }
 
 // within reports whether a folder is another one, or lies in it.

@@ -28,7 +28,7 @@ func newServeCommand() *cobra.Command {
 	var (
 		config string
 		store  string
-		events string
+		at     server.StoreConfig // what --store is served with
 		memory string
 		o      daemonOptions
 	)
@@ -53,7 +53,11 @@ socket only: for trying it out.`,
 	f := cmd.Flags()
 	f.StringVar(&config, "config", "", "matchd.yaml: the store, addresses and clients")
 	f.StringVar(&store, "store", "", "the store to serve, in place of --config")
-	f.StringVar(&events, "events", "", "folder of the log of live changes, with --store; not in the store (default: none are taken)")
+	f.StringVar(&at.Events, "events", "", "folder of the log of live changes, with --store; not in the store (default: none are taken)")
+	f.StringVar(&at.Follow, "follow", "", "URL of the daemon whose live changes to follow, into a replica in --events")
+	f.StringVar(&at.FollowKeyFile, "follow-key-file", "", "file with a key of that daemon, of the scope admin")
+	f.StringVar(&at.FollowStore, "follow-store", "", "that daemon's name of the store, where it serves several")
+	f.DurationVar(&at.Lag, "lag", engine.DefaultLag, "how far behind a follower may be and still be ready")
 	f.StringVar(&o.Listen, "listen", server.DefaultListen, "address of the public listener, host:port or unix:/path")
 	f.StringVar(&o.Admin, "admin", server.DefaultAdmin, "address of the admin listener, which asks for no key on this machine, and elsewhere for one with the scope admin")
 	f.StringVar(&o.open, "open", "", "tenant to grant to callers without a key, on loopback")
@@ -62,8 +66,14 @@ socket only: for trying it out.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Memory = snapshot.Memory(memory)
 		if store != "" {
-			at := server.StoreAt(store)
-			at.Events = events
+			if at.Follow == "" && !cmd.Flags().Changed("lag") {
+				at.Lag = 0
+			}
+			named := server.StoreAt(store)
+			at.Name, at.Path = named.Name, named.Path
+			if err := at.Validate(); err != nil {
+				return usage(err)
+			}
 			o.Stores = []server.StoreConfig{at}
 			bounds := swap.DefaultBounds()
 			o.Swap = &bounds
@@ -88,7 +98,7 @@ func (o *daemonOptions) load(config string, changed func(flag string) bool) erro
 		}
 		return nil
 	}
-	for _, flag := range []string{"store", "events", "listen", "admin", "memory"} {
+	for _, flag := range []string{"store", "events", "follow", "follow-key-file", "follow-store", "lag", "listen", "admin", "memory"} {
 		if changed(flag) {
 			return usage(fmt.Errorf("--%s does not go with --config: set it there", flag))
 		}

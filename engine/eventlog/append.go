@@ -114,6 +114,9 @@ func sealed(k Kind, e *Entry, secret []byte) stored {
 
 // ask hands a request to the writer and waits.
 func (l *Log) ask(ctx context.Context, r *request) error {
+	if r.do == nil && l.opts.Replica != nil {
+		return ErrReplica
+	}
 	if err := l.Err(); err != nil {
 		return err
 	}

@@ -251,13 +251,13 @@ func (l *Log) finish(d *draft) error {
 	if err := l.failure(); err != nil {
 		return err
 	}
-	if len(d.records) > 0 {
+	if d.next.seq != l.last.Load().seq {
 		// Scans first: who scans and then takes over from Applied misses none.
 		old := l.last.Swap(&position{d.next.seq, d.next.hash, d.now, make(chan struct{})})
 		close(old.changed)
-		if l.opts.Applied != nil {
-			l.opts.Applied(d.records)
-		}
+	}
+	if len(d.records) > 0 && l.opts.Applied != nil {
+		l.opts.Applied(d.records)
 	}
 	return nil
 }

@@ -42,6 +42,16 @@
 // covers a salted hash of it; [Log.Trim] drops old records. Either is durable
 // when it returns, and [Log.Purge] says when the bytes are in no file any more.
 //
+// # Replicas
+//
+// A log that is opened with Options.Replica is another one's, its leader's: it has
+// the leader's id and records as they are, which come by [Log.Export] there,
+// [Checker] on the way and [Log.Import] here, and takes no other. What the leader
+// trims, the replica drops by [Log.Rebase], and so a replica may begin with a log
+// that was trimmed long ago. What the leader redacts later it does not learn: who
+// has it open redacts in it likewise. Opened without Options.Replica, it is a log
+// like any other, and goes on where it is; then its leader's must not be used.
+//
 // # Concurrency
 //
 // A folder is open once at a time. All methods of [Log] may be called by any

@@ -27,6 +27,8 @@ var (
 	ErrInUse = errors.New("another process may have it open")
 	// ErrDiffers is of two logs of which one should be the other's replica.
 	ErrDiffers = errors.New("the two event logs differ")
+	// ErrReplica is of a replica, which takes nothing but what its leader has.
+	ErrReplica = errors.New("the event log is a replica of another one")
 	// ErrTrimmed is of a log that was trimmed while it was read in parts.
 	ErrTrimmed = errors.New("the event log was trimmed while it was read: read it again from its first record")
 	// ErrClosed is of a log that was closed.
@@ -55,6 +57,12 @@ type Options struct {
 	// PurgeAfter is how long after a redaction its bodies may be in files
 	// still, see [Log.Purge]. 0 is ten minutes.
 	PurgeAfter time.Duration
+	// Replica, if not nil, opens the log as a replica of another one: it takes
+	// nothing but by [Log.Import] and [Log.Rebase], and a torn end is to be
+	// imported again. It is asked for the id of that log where there is no log in
+	// the folder yet. Opened without it, the log goes on by itself from where it
+	// had come to.
+	Replica func() (ID, error)
 	// WithoutHead opens a log whose HEAD is missing or damaged, although nobody
 	// can know then whether records are missing at its end.
 	WithoutHead bool
@@ -66,7 +74,7 @@ type Torn struct {
 	// acknowledged. To is From - 1 where what was lost is a redaction or a
 	// trimming.
 	From, To uint64
-	// Gap is the record that tells of it.
+	// Gap is the record that tells of it; 0 in a replica, where it comes again.
 	Gap uint64
 }
 

@@ -296,7 +296,11 @@ func (l *Log) openStore(v verified) (err error) {
 		return err
 	}
 	at := v.time
-	if v.torn != nil {
+	switch {
+	case v.torn != nil && l.opts.Replica != nil:
+		l.torn = &Torn{From: v.torn.from, To: v.torn.to}
+		l.opts.Logger.Warn("event log: its end was torn off, and is to come again from its leader", "folder", l.dir, "from", v.torn.from, "to", v.torn.to)
+	case v.torn != nil:
 		if at, err = l.closeGap(v); err != nil {
 			return err
 		}
@@ -311,6 +315,13 @@ func (l *Log) openStore(v verified) (err error) {
 // make begins a new log.
 func (l *Log) make() error {
 	_, _ = rand.Read(l.id[:]) // never fails
+	if l.opts.Replica != nil {
+		id, err := l.opts.Replica()
+		if err != nil {
+			return err
+		}
+		l.id = id
+	}
 	l.state = state{commit: 1}
 	b := l.db.NewBatch()
 	err := errors.Join(b.Set(keyAbout, about{Version, l.id}.encode(), nil), b.Set(keyState, l.state.encode(nil), nil), l.db.Apply(b, pebble.Sync))

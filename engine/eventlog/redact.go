@@ -104,6 +104,9 @@ func (l *Log) readOwed() (*debt, error) {
 // that each can still be checked, and the record of kind Trim vouches that all
 // of them are there.
 func (l *Log) Trim(ctx context.Context, below uint64, keep func(Record) bool) error {
+	if l.opts.Replica != nil {
+		return ErrReplica // it has what its leader keeps
+	}
 	if keep == nil {
 		keep = func(Record) bool { return false }
 	}
@@ -202,7 +205,7 @@ func (l *Log) commitTrim(t *trimming) error {
 	if err := t.add(s); err != nil {
 		return err
 	}
-	if err := t.batch.Set(keyBase, append(binary.BigEndian.AppendUint64(nil, s.Seq), t.base.encode()...), nil); err != nil {
+	if err := t.setBase(t.base, s.Seq); err != nil {
 		return err
 	}
 	if len(t.gone) > 0 {

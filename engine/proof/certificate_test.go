@@ -160,6 +160,34 @@ func TestPartial(t *testing.T) {
 	}
 }
 
+// forgeNote has a note say another time, and the statement too.
+func forgeNote(t *testing.T, c *Certificate) {
+	t.Helper()
+	o := &c.Proof.Opened[1]
+	n, err := DecodeNote(o.Body)
+	must(t, err)
+	n.Since[0].At = n.Since[0].At.Add(-time.Hour)
+	o.Body = n.Encode()
+	c.Refused = &n.Since[0].At
+}
+
+// forgeErasure puts another erasure in the place of the one there, with its hash
+// wherever a certificate has it, but not in what vouches for that.
+func forgeErasure(t *testing.T, c *Certificate) {
+	t.Helper()
+	o := &c.Proof.Opened[0]
+	b, err := event.Decode(o.Body)
+	must(t, err)
+	b.Tenant = "bolt"
+	o.Body = b.Append(nil)
+	r, err := o.record()
+	must(t, err)
+	c.Erasure.Tenant, c.Erasure.Hash = "bolt", r.Hash[:]
+	if len(c.Proof.Kept) > 0 {
+		copy(c.Proof.Kept[8:], r.Hash[:]) // it is the first
+	}
+}
+
 // TestForged changes a certificate anywhere, and none is taken that says another
 // thing.
 func TestForged(t *testing.T) {
@@ -205,7 +233,9 @@ func TestForged(t *testing.T) {
 				o := &c.Proof.Opened[1]
 				o.Body, o.Salt = append(o.Salt[15:], o.Body...), o.Salt[:15]
 			},
-			"the head": func(c *Certificate) { c.Proof.Head[0]++ },
+			"the head":             func(c *Certificate) { c.Proof.Head[0]++ },
+			"a note and its claim": func(c *Certificate) { forgeNote(t, c) },
+			"the erasure itself":   func(c *Certificate) { forgeErasure(t, c) },
 		} {
 			c, err := Decode(text)
 			must(t, err)

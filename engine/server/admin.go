@@ -134,12 +134,19 @@ func (s *Server) unready() *problem {
 	}
 	for _, p := range s.pools.All() {
 		c := p.Changes()
+		if c == nil {
+			continue
+		}
 		switch {
-		case c == nil:
 		case c.Err() != nil:
 			return problemLog
 		case c.Late():
 			return problemLate
+		}
+		if f, ok := c.Following(); ok {
+			if why := f.Unready(); why != "" {
+				return &problem{status: 503, detail: s.named(p, why), header: retryLater}
+			}
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ type collector struct {
 	swaps, refusals, reasons, held              *prometheus.Desc
 	logSeq, logFailed, unobeyed, obeyed         *prometheus.Desc
 	overdue, found, retired                     *prometheus.Desc
+	followLag, followSeq                        *prometheus.Desc
 	bytes, identifiers, age, opened, info       *prometheus.Desc
 }
 
@@ -52,6 +54,8 @@ func newRegistry(s *Server) *prometheus.Registry {
 		overdue:     desc("erasure_overdue_seconds", "For how much longer than erase_within an erased customer is in a snapshot that is served, current or pinned.", "store"),
 		found:       desc("erased_customers_found", "Erased customers in snapshots that say to contain their erasures; there must be none.", "store"),
 		retired:     desc("snapshots_erased_total", "Snapshots removed since an erased customer was in them for erase_within.", "store"),
+		followLag:   desc("follow_lag_seconds", "Time since a follower is known to have had all live changes of its leader; +Inf where it never had.", "store"),
+		followSeq:   desc("follow_seq", "Number of the newest live change that a follower has.", "store"),
 	})
 	return r
 }
@@ -61,7 +65,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.lookups, c.requests, c.duration, c.panics, c.faults, c.swaps, c.refusals, c.reasons, c.held,
 		c.bytes, c.identifiers, c.age, c.opened, c.info, c.logSeq, c.logFailed, c.unobeyed, c.obeyed,
-		c.overdue, c.found, c.retired,
+		c.overdue, c.found, c.retired, c.followLag, c.followSeq,
 	} {
 		out <- d
 	}
@@ -144,6 +148,14 @@ func (c *collector) collectLog(out chan<- prometheus.Metric, p engine.Pool) {
 	l := changes.Latency()
 	for name, d := range map[string]*engine.Durations{event.OptOut.String(): &l.OptOuts, event.Erase.String(): &l.Erasures} {
 		out <- histogram(c.obeyed, engine.LatencyBounds(), d.Buckets[:], d.Sum, p.Name, name)
+	}
+	if f, ok := changes.Following(); ok {
+		lag := f.Lag.Seconds()
+		if f.Lag == math.MaxInt64 {
+			lag = math.Inf(1)
+		}
+		out <- prometheus.MustNewConstMetric(c.followLag, prometheus.GaugeValue, lag, p.Name)
+		out <- prometheus.MustNewConstMetric(c.followSeq, prometheus.GaugeValue, float64(f.Seq), p.Name)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,6 +23,8 @@ import (
 //
 //	stores: [/var/lib/matchd/pool]  # or {name: energy, path: /srv/energy, events: /srv/energy-events}, with
 //	                                # erase_within: 30d, keep_erasures: 3650d, apply_within: 5s, overdue_unready: true
+//	                                # or one that follows another daemon's:
+//	                                # {..., follow: "https://a:8080", follow_key_file: key, follow_store: pool, lag: 30s}
 //	listen: 127.0.0.1:8080          # or unix:/path
 //	admin: 127.0.0.1:8081
 //	memory: map                     # or copy
@@ -82,6 +85,12 @@ type StoreConfig struct {
 	Events string
 	// Retention is about what is erased; zeros where the file says nothing.
 	Retention engine.Retention
+	// Follow is the URL of the daemon whose live changes the store follows, with
+	// the key in the file FollowKeyFile; empty takes them itself. FollowStore is
+	// the store's name there; empty where there is one. Lag is how far behind the
+	// store may be and still be ready; 0 is engine.DefaultLag.
+	Follow, FollowKeyFile, FollowStore string
+	Lag                                time.Duration
 }
 
 // StoreAt is the store in a folder, by the folder's name.
@@ -250,9 +259,22 @@ func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
 		{"keep_erasures", func(n *yaml.Node) { s.Retention.KeepErasures = d.span(n, "store: keep_erasures", maxSpan) }},
 		{"apply_within", func(n *yaml.Node) { s.Retention.ApplyWithin = d.span(n, "store: apply_within", maxSpan) }},
 		{"overdue_unready", func(n *yaml.Node) { s.Retention.Unready = d.boolean(n, "store: overdue_unready") }},
+		{"follow", func(n *yaml.Node) { s.Follow = d.text(n, "store: follow") }},
+		{"follow_key_file", func(n *yaml.Node) { s.FollowKeyFile = d.path(n, "store: follow_key_file") }},
+		{"follow_store", func(n *yaml.Node) { s.FollowStore = d.text(n, "store: follow_store") }},
+		{"lag", func(n *yaml.Node) {
+			if v, err := time.ParseDuration(d.text(n, "store: lag")); err != nil || v <= 0 {
+				d.fail(n, "store: lag is a time, as in 30s")
+			} else {
+				s.Lag = v
+			}
+		}},
 	}, "path")
 	if r := s.Retention; r.KeepErasures > 0 && r.KeepErasures < cmp.Or(r.EraseWithin, engine.MostEraseWithin) {
 		d.fail(n, "store: keep_erasures is shorter than erase_within")
+	}
+	if err := s.Validate(); err != nil {
+		d.fail(n, "store: %v", err)
 	}
 	if s.Name == "" && s.Path != "" {
 		s.Name = StoreAt(s.Path).Name

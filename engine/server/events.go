@@ -109,27 +109,22 @@ func (c *caller) mayChange(e *event.Event) string {
 	return ""
 }
 
+// portion is what of a request is for one store.
+type portion struct {
+	pool   engine.Pool
+	events []event.Event
+	of     []int // their places in the request
+}
+
 // take hands each store the changes about tenants that it has, and that are the
-// client's own there.
+// client's own there. It takes nothing where one of them follows another daemon.
 func (s *Server) take(client *caller, list []change, now time.Time) *problem {
-	somewhere := false
-	for _, p := range s.pools.All() {
-		log := p.Changes()
-		if log == nil {
-			continue
-		}
-		somewhere = true
-		var events []event.Event
-		var of []int
-		for i := range list {
-			if c := &list[i]; c.refuse == "" && client.client.changes(p, &c.event, now) {
-				events, of = append(events, c.event), append(of, i)
-			}
-		}
-		if len(events) == 0 {
-			continue
-		}
-		outcomes, err := log.Take(client.name, events)
+	portions, p := s.portions(client, list, now)
+	if p != nil {
+		return p
+	}
+	for _, part := range portions {
+		outcomes, err := part.pool.Changes().Take(client.name, part.events)
 		switch {
 		case errors.Is(err, engine.ErrNotReady):
 			return problemNotReady
@@ -137,14 +132,40 @@ func (s *Server) take(client *caller, list []change, now time.Time) *problem {
 			return problemLog
 		}
 		for k, o := range outcomes {
-			c := &list[of[k]]
-			c.stores = append(c.stores, taken{p.Name, o})
+			c := &list[part.of[k]]
+			c.stores = append(c.stores, taken{part.pool.Name, o})
 		}
 	}
-	if !somewhere {
-		return problemNoLog
-	}
 	return nil
+}
+
+// portions are those of the stores that have any.
+func (s *Server) portions(client *caller, list []change, now time.Time) (out []portion, _ *problem) {
+	somewhere := false
+	for _, p := range s.pools.All() {
+		log := p.Changes()
+		if log == nil {
+			continue
+		}
+		somewhere = true
+		part := portion{pool: p}
+		for i := range list {
+			if c := &list[i]; c.refuse == "" && client.client.changes(p, &c.event, now) {
+				part.events, part.of = append(part.events, c.event), append(part.of, i)
+			}
+		}
+		if len(part.events) == 0 {
+			continue
+		}
+		if f, ok := log.Following(); ok {
+			return nil, &problem{status: 421, detail: s.named(p, "this daemon follows another one, which takes the changes: send them to "+f.Leader)}
+		}
+		out = append(out, part)
+	}
+	if !somewhere {
+		return nil, problemNoLog
+	}
+	return out, nil
 }
 
 // changes reports whether a change is one for a store: all tenants that it is

@@ -21,8 +21,8 @@ var (
 	problemFeedFailed = &problem{status: 503, detail: "the log of live changes cannot be read until the daemon is restarted", header: retryLater}
 )
 
-// feed serves GET /v1/events: the records of a store's log after a number. Where
-// there is none, the answer waits for one. It is written into q.out as a whole, so
+// feed serves GET /v1/events: the records of a store's log after a number. After
+// the last one, the answer waits for another. It is written into q.out as a whole, so
 // that the caller has the time of any answer to take it.
 func (s *Server) feed(ctx *fasthttp.RequestCtx, q *request) *problem {
 	after, wait, p := feedQuery(ctx.QueryArgs())
@@ -47,7 +47,7 @@ func (s *Server) feed(ctx *fasthttp.RequestCtx, q *request) *problem {
 	if changes.Err() != nil {
 		return problemFeedFailed
 	}
-	if last, _, _ := log.Last(); wait > 0 && last <= after {
+	if last, _, _ := log.Last(); wait > 0 && last == after { // who has come further learns it at once
 		held, cancel := context.WithTimeout(s.held, wait)
 		err := log.Wait(held, after)
 		cancel()

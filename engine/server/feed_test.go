@@ -108,7 +108,7 @@ func TestFeedRefused(t *testing.T) {
 		{r, "?after=0&wait=-1", "root", 400},
 		{r, "?after=0&store=other", "root", 400},
 		{r, "?after=0&wait=0", "root", 200},
-		{r, "?after=18446744073709551615", "root", 200},
+		{r, "?after=18446744073709551615&wait=20", "root", 200},
 		{plain, "?after=0", "root", 501},
 		{two, "?after=0", "root", 400},
 		{two, "?after=0&store=a", "root", 501},

@@ -15,7 +15,7 @@ var durationBounds = [...]time.Duration{
 }
 
 // statuses are those that the server answers with; any other is counted last.
-var statuses = [...]int{200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 500, 503, 505, 0}
+var statuses = [...]int{200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 417, 421, 422, 429, 431, 500, 501, 503, 505, 0}
 
 // metricShards is how many sets of counters share the load of all cores.
 const metricShards = 16

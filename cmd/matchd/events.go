@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchd/matchd/engine/server"
+)
+
+func newEventsCommand() *cobra.Command {
+	var file, keyFile string
+	s := eventSender{sleep: sleepFor}
+	cmd := &cobra.Command{
+		Use:   "events --file FILE [--url URL] [--key-file FILE]",
+		Short: "Send live changes to a daemon",
+		Long: `Sends the changes in a file, one JSON object a line or one JSON array, to a
+daemon, in parts that it takes. A file may be of any size; - is standard input.
+
+Each change has an id of its own, so that one that is sent again changes nothing:
+a part that a daemon did not answer is sent again, and so may the whole file be.
+Lines that are refused are printed with their numbers in the file; nothing of them
+is applied, and the exit code is 1.
+
+The key is read from --key-file, or else from ` + adminKey + `.`,
+		Example: "  matchd events --file changes.ndjson --key-file key\n  zcat changes.ndjson.gz | matchd events --file - --url https://match.example",
+	}
+	f := cmd.Flags()
+	f.StringVar(&file, "file", "", "the changes, NDJSON or a JSON array; - is standard input")
+	f.StringVar(&s.url, "url", "http://"+server.DefaultListen, "the daemon: http://host:port, https://host:port or unix:/path")
+	f.StringVar(&keyFile, "key-file", "", "file with an API key (default: $"+adminKey+")")
+	f.DurationVar(&s.patience, "patience", 5*time.Minute, "how long to try one part again while the daemon is busy or away")
+	f.BoolVar(&s.asJSON, "json", false, "print a line of JSON for each refused change, and one of counts")
+	required(cmd, "file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if s.key, err = readKey(keyFile); err != nil {
+			return err
+		}
+		in := cmd.InOrStdin()
+		if file != "-" {
+			opened, err := os.Open(file)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = opened.Close() }() // it was read
+			in = opened
+		}
+		s.out = cmd.OutOrStdout()
+		return s.run(cmd.Context(), in)
+	}
+	return cmd
+}
+
+// readKey reads an API key from a file, or from the environment.
+func readKey(file string) (string, error) {
+	key := os.Getenv(adminKey)
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		key = string(b)
+	}
+	if key = strings.TrimSpace(key); key == "" || strings.ContainsAny(key, "\r\n") {
+		return "", usage(fmt.Errorf("name a --key-file with one key, or put it into %s", adminKey))
+	}
+	return key, nil
+}
+
+// What a daemon takes at once.
+const (
+	mostChanges     = server.MaxEvents
+	mostChangeBytes = 1 << 20
+)
+
+// eventSender sends changes.
+type eventSender struct {
+	url, key string
+	patience time.Duration
+	asJSON   bool
+	out      io.Writer
+	sleep    func(context.Context, time.Duration) error
+
+	client http.Client
+	base   string
+	count  eventCount
+}
+
+// eventCount is what became of the changes.
+type eventCount struct {
+	Changes  int `json:"changes"`
+	Accepted int `json:"accepted"`
+	// Known are those of the accepted that had been sent before.
+	Known   int `json:"known"`
+	Refused int `json:"refused"`
+}
+
+// refusedLine is a change that was refused.
+type refusedLine struct {
+	Line   int    `json:"line"`
+	ID     string `json:"id,omitempty"`
+	Detail string `json:"detail"`
+}
+
+// sendError is of a part that was not taken, and will not be.
+type sendError struct {
+	first int // line of its first change
+	err   error
+}
+
+func (e *sendError) Error() string {
+	return fmt.Sprintf("the changes from line %d on were not sent: %v", e.first, e.err)
+}
+
+func (e *sendError) Unwrap() error { return e.err }
+
+// run sends what in has. All before an error is sent and counted.
+func (s *eventSender) run(ctx context.Context, in io.Reader) error {
+	s.dial()
+	defer s.client.CloseIdleConnections()
+	var part []fileChange
+	size := 0
+	flush := func() error {
+		defer func() { part, size = nil, 0 }()
+		if len(part) == 0 {
+			return nil
+		}
+		return s.send(ctx, part)
+	}
+	err := readChanges(in, func(c fileChange) error {
+		s.count.Changes++
+		if why := c.unfit(); why != "" {
+			return s.refuse(refusedLine{Line: c.line, Detail: why})
+		}
+		if len(part) == mostChanges || size+len(c.text)+1 > mostChangeBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		part, size = append(part, c), size+len(c.text)+1
+		return nil
+	})
+	if of := (*sendError)(nil); !errors.As(err, &of) {
+		err = errors.Join(err, flush())
+	}
+	if err := errors.Join(err, s.summary()); err != nil {
+		return err
+	}
+	if s.count.Refused > 0 {
+		return fmt.Errorf("%d of %d changes were refused", s.count.Refused, s.count.Changes)
+	}
+	return nil
+}
+
+func (s *eventSender) dial() {
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	s.base = strings.TrimSuffix(s.url, "/")
+	if socket, ok := strings.CutPrefix(s.url, "unix:"); ok {
+		s.base = "http://localhost"
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}
+	}
+	s.client = http.Client{Transport: t, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+func (s *eventSender) summary() error {
+	if s.asJSON {
+		return json.NewEncoder(s.out).Encode(s.count)
+	}
+	_, err := fmt.Fprintf(s.out, "%d changes: %d accepted, of which %d had been sent before, %d refused\n", s.count.Changes, s.count.Accepted, s.count.Known, s.count.Refused)
+	return err
+}
+
+func (s *eventSender) refuse(r refusedLine) (err error) {
+	s.count.Refused++
+	if s.asJSON {
+		return json.NewEncoder(s.out).Encode(r)
+	}
+	_, err = fmt.Fprintf(s.out, "line %d: %s\n", r.Line, r.Detail)
+	return err
+}
+
+// send sends a part, in halves where it is too much at once.
+func (s *eventSender) send(ctx context.Context, part []fileChange) error {
+	var body bytes.Buffer
+	for _, c := range part {
+		_, _ = body.Write(c.text) // never fails
+		_ = body.WriteByte('\n')
+	}
+	status, answer, err := s.post(ctx, body.Bytes())
+	switch {
+	case err != nil:
+		return &sendError{part[0].line, err}
+	case status == http.StatusRequestEntityTooLarge && len(part) > 1:
+		half := len(part) / 2
+		if err := s.send(ctx, part[:half]); err != nil {
+			return err
+		}
+		return s.send(ctx, part[half:])
+	case status != http.StatusOK && status != http.StatusUnprocessableEntity:
+		return &sendError{part[0].line, refusal(status, answer)}
+	}
+	return s.tell(part, answer)
+}
+
+// tell counts what became of a part, and prints what was refused.
+func (s *eventSender) tell(part []fileChange, answer []byte) error {
+	var a struct {
+		Results []struct {
+			Line               int
+			ID, Status, Detail string
+			Receipts           []struct{ Known bool }
+		}
+	}
+	if err := json.Unmarshal(answer, &a); err != nil || len(a.Results) != len(part) {
+		return &sendError{part[0].line, errors.New("the daemon's answer is not about them")}
+	}
+	for i, r := range a.Results {
+		if r.Status != "accepted" {
+			if err := s.refuse(refusedLine{part[i].line, r.ID, r.Detail}); err != nil {
+				return err
+			}
+			continue
+		}
+		s.count.Accepted++
+		known := len(r.Receipts) > 0
+		for _, receipt := range r.Receipts {
+			known = known && receipt.Known
+		}
+		if known {
+			s.count.Known++
+		}
+	}
+	return nil
+}
+
+// Pauses between two tries.
+const (
+	firstPause = 100 * time.Millisecond
+	mostPause  = 10 * time.Second
+)
+
+// post sends a body until it is answered by more than that it cannot be taken now,
+// or the patience is over. Ids make that safe.
+func (s *eventSender) post(ctx context.Context, body []byte) (status int, answer []byte, err error) {
+	pause, left := firstPause, s.patience
+	for {
+		var after time.Duration
+		status, answer, after, err = s.postOnce(ctx, body)
+		if ctx.Err() != nil {
+			return 0, nil, ctx.Err()
+		}
+		if err == nil && status != http.StatusTooManyRequests && (status < 502 || status > 504) {
+			return status, answer, nil
+		}
+		wait := max(pause/2+rand.N(pause/2), min(after, mostPause))
+		if left -= wait; left < 0 {
+			if err == nil {
+				err = refusal(status, answer)
+			}
+			return 0, nil, err
+		}
+		if err := s.sleep(ctx, wait); err != nil {
+			return 0, nil, err
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// postOnce also returns how long the daemon asks to wait.
+func (s *eventSender) postOnce(ctx context.Context, body []byte) (status int, answer []byte, after time.Duration, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/v1/events", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	res, err := s.client.Do(req)
+	if err != nil {
+		return 0, nil, 0, err
+	}
+	answer, err = io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	err = cmp.Or(err, res.Body.Close())
+	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // a date is none
+	return res.StatusCode, answer, time.Duration(seconds) * time.Second, err
+}
+
+// sleepFor waits, or until ctx is done.
+func sleepFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
