@@ -264,6 +264,7 @@ func (c *Changes) keeps(now time.Time) func(eventlog.Record) bool {
 	late := now.Add(-keepLate)
 	erased := func(r *eventlog.Record) bool { return keptFor(c.engine.opts.Retention.KeepErasures, r.Time, now) }
 	noted := c.ledger.notedUpTo()
+	holds := c.holds()
 	return func(r eventlog.Record) bool {
 		switch {
 		case r.Kind == eventlog.Note:
@@ -272,7 +273,7 @@ func (c *Changes) keeps(now time.Time) func(eventlog.Record) bool {
 		case r.Redacted:
 			return r.Time.After(late)
 		}
-		return keptChange(&r, late, erased)
+		return keptChange(&r, late, erased) || holds(&r)
 	}
 }
 

@@ -23,16 +23,18 @@ func (k *keeping) left(t *testing.T) (list []uint64) {
 }
 
 // TestTrimLog trims what every kept snapshot contains, but for opt-outs and
-// erasures, and for what a delayed change may have to lose to.
+// erasures, for what a delayed change may have to lose to, and for what the next
+// build has from nowhere else.
 func TestTrimLog(t *testing.T) {
 	const day = 24 * time.Hour
 	k := newKeeping(t, engine.Retention{KeepErasures: 100 * day})
 	out := k.take(
 		t,
-		`"id":"0","type":"consent","customer":"acme:ann","status":"withdrawn"`,
+		`"id":"0","at":"2026-11-21T09:00:00Z","type":"consent","customer":"acme:ann","status":"granted"`,
 		annOut,
 		`"id":"3","type":"segment_add","customer":"acme:bob","segment":"vip"`,
 		`"id":"4","type":"erase","tenant":"acme","customer":"acme:bob"`,
+		`"id":"5","type":"consent","customer":"acme:ann","status":"withdrawn"`,
 	)
 	for _, o := range out {
 		ok(t, o.Err)
@@ -51,17 +53,17 @@ func TestTrimLog(t *testing.T) {
 		}
 	}
 	k.at.set(storyTime.Add(40 * day))
-	is("no snapshot contains anything", 1, 2, 3, 4)
+	is("no snapshot contains anything", 1, 2, 3, 4, 5)
 	k.publish(t, last(), "bob")
 	reload(t, k.Engine)
 	// The first snapshot is from before, and holds bob: it was due.
 	k.at.set(storyTime.Add(20 * day))
-	is("all contain it, but it is young", 1, 2, 3, 4)
+	is("all contain it, but it is young", 1, 2, 3, 4, 5)
 	k.at.set(storyTime.Add(40 * day))
-	is("all contain it", 2, 4)
+	is("all contain it", 2, 4, 5)
 	k.restart(t)
 	ok(t, k.SetClients([]engine.Client{{Name: "acme", Tenant: "acme", Grants: []engine.Grant{grant("acme")}}}))
-	is("after a restart", 2, 4)
+	is("after a restart", 2, 4, 5)
 	if said := k.said(t, 0); !strings.Contains(said, "4 since") || !strings.Contains(said, "held [4]") {
 		t.Errorf("notes of erasures are gone: %s", said)
 	}
@@ -79,14 +81,14 @@ func TestTrimLog(t *testing.T) {
 	for range 4 {
 		k.tend(t)
 	}
-	is("beyond how long erasures are kept")
+	is("beyond how long erasures are kept", 5)
 }
 
 // TestTrimKeepsTheRest keeps all where one snapshot, of those that are kept,
 // contains nothing.
 func TestTrimKeepsTheRest(t *testing.T) {
 	k := newKeeping(t, engine.Retention{})
-	k.take(t, `"id":"1","type":"segment_add","customer":"acme:bob","segment":"vip"`, `"id":"2","type":"segment_add","customer":"acme:ann","segment":"vip"`)
+	k.take(t, `"id":"1","at":"2026-11-21T09:00:00Z","type":"segment_add","customer":"acme:bob","segment":"vip"`, `"id":"2","type":"segment_remove","customer":"acme:bob","segment":"vip"`)
 	k.publish(t, 1)
 	k.publish(t, 2)
 	reload(t, k.Engine)

@@ -260,23 +260,6 @@ func (s *Store) Open(c Current, m Memory) (*Snapshot, error) {
 	return snap, nil
 }
 
-// Manifest reads the manifest of the snapshot that c names, and none of its other
-// files.
-func (s *Store) Manifest(c Current) (m Manifest, err error) {
-	f, err := openFile(s.path(snapshotsName, c.Name), manifestName)
-	if err != nil {
-		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
-	}
-	one := &Snapshot{manifest: f}
-	if err = one.openManifest(c.Manifest); err == nil {
-		m = one.Manifest
-	}
-	if err = errors.Join(err, one.Close()); err != nil {
-		return m, fmt.Errorf("read manifest of %s: %w", c.Name, err)
-	}
-	return m, nil
-}
-
 // WithCurrent opens the current snapshot, calls f with it, and closes it.
 func (s *Store) WithCurrent(m Memory, f func(*Snapshot) error) (err error) {
 	cur, err := s.Current()

@@ -49,3 +49,21 @@ func NewChange(seq uint64, b event.Bound, n *event.Names) (Change, error) {
 	}
 	return c, nil
 }
+
+// Holds reports whether a fact of links, segments or consents is what a change
+// says, alone or with others of its time: so whoever goes without the change does
+// not have the fact. It is told whether or not the snapshot contains it.
+func (o *Overlay) Holds(c *Change) bool {
+	k, key := kindConsent, []byte(nil)
+	switch c.Event.Type {
+	case event.Link, event.Unlink:
+		k, key = kindLink, hashKey(nil, c.right)
+	case event.SegmentAdd, event.SegmentRemove:
+		k, key = kindSegment, []byte(c.Event.Segment)
+	case event.Consent:
+	default:
+		return false
+	}
+	value, _, _ := find(o.get(c.left), k, key)
+	return value != nil && item{kind: k, value: value}.at() == c.Event.At
+}

@@ -15,10 +15,17 @@
 // What is between stages is held in memory up to a budget, and beyond it in
 // files, see package spill. No stage holds all identifiers but as numbers.
 //
+// Live changes are a second input: [Options].Live gives of each fact of the
+// store's log the change that holds. Rows that erasures, opt-outs and unlinks
+// outdate are dropped as they are read, links are added to them, segments and
+// consents are applied as rows become profiles, and contact identifiers of erased
+// customers are cut when links have both ends, and left out where they are
+// nobody else's when sets have become persons. Package fold reads the log.
+//
 // What a build makes depends on the rows, the config, the time as_of, the
-// store's secret and the previous snapshot, and not on the order of files and
-// rows, the number of cores or the memory: whatever is numbered is sorted
-// first.
+// store's secret, the previous snapshot and the log up to where it is read, and
+// not on the order of files and rows, the number of cores or the memory: whatever
+// is numbered is sorted first.
 package build
 
 import (

@@ -159,7 +159,7 @@ func (b *builder) knownStore() (k knownStore, err error) {
 	if err != nil {
 		return k, err
 	}
-	m, err := store.Manifest(cur)
+	m, err := store.ReadManifest(cur)
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, snapshot.ErrVersion) {
 		return k, nil // a build mends that
 	}
