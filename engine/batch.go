@@ -27,11 +27,20 @@ type Batch struct {
 	key     []byte
 	record  []byte          // the bytes of current
 	current snapshot.Record // the record that is being answered from
+	ahead   reading         // the one after it
 	profile snapshot.Profile
 	paths   pathFinder
 	live    liveRecord
 	without bitset // tenants that are left out
 	records int    // read since it was emptied, decoys too
+}
+
+// reading is a record that is read before it is the current one.
+type reading struct {
+	of     *slot // nil where there is none
+	record snapshot.Record
+	buf    []byte // its bytes
+	err    error
 }
 
 // slot is one identifier on its way through the stages.
@@ -86,7 +95,7 @@ func (b *Batch) full() bool {
 // Bytes is how much memory the batch holds for its next use. Whoever pools
 // batches drops large ones.
 func (b *Batch) Bytes() int {
-	return cap(b.profiles)*profileSize + cap(b.customers) + 4*cap(b.segments) + cap(b.record)
+	return cap(b.profiles)*profileSize + cap(b.customers) + 4*cap(b.segments) + cap(b.record) + cap(b.ahead.buf)
 }
 
 // Reset empties the batch.
@@ -114,6 +123,7 @@ func (b *Batch) Segments(p *Profile) []uint32 { return b.segments[p.segments.fro
 // the collector must not find addresses in it that belong to nobody any more.
 func (b *Batch) forget() {
 	b.current, b.profile.Customer = snapshot.Record{}, nil
+	b.ahead.of, b.ahead.record = nil, snapshot.Record{}
 }
 
 // mark is a place that a batch can be cut back to.

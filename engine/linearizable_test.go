@@ -101,11 +101,11 @@ func TestTakeIsLinearizable(t *testing.T) {
 	}
 	const each = 50 // histories of one log, which every swap reads
 	h := newInhabited(t, 2*each)
-	h.build(t) // two to swap
 	var nanoseconds atomic.Int64
 	h.now = func() time.Time { return storyTime.Add(time.Duration(nanoseconds.Add(1))) } // no two changes tie
 	seen, swaps := map[bool]int{}, uint64(0)
 	for from := 0; from < histories; from += each {
+		h.rebind(t, "")
 		l := must(h.serve(t, vfs.NewMem(), "log"))(t)
 		pools := must(engine.NewPools(engine.Pool{Name: "pool", Engine: l.Engine}))(t)
 		ticks := &historian{}

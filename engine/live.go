@@ -90,15 +90,10 @@ func (l *liveRecord) read(s *Session, r *snapshot.Record) {
 	if s.live == nil {
 		return
 	}
-	// Nothing here waits for memory, if the filter says no of each.
-	for i := range r.Len() {
-		lo, _ := r.Confirm(i)
-		l.some = s.live.May(lo) || l.some
-	}
-	if !l.some {
+	if !s.live.MayAny(r.Confirms()) {
 		return
 	}
-	l.some, l.nodes = false, l.nodes[:0]
+	l.nodes = l.nodes[:0]
 	for i := range r.Len() {
 		e, ok := s.live.Confirmed(r.Confirm(i))
 		l.nodes = append(l.nodes, e)

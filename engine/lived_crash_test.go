@@ -41,6 +41,7 @@ type diary struct {
 	r     *rand.Rand
 	every int
 	n     int
+	log   string // the id of that of the store, once it has one
 	acked []acked
 	days  []day
 }
@@ -54,6 +55,7 @@ type acked struct {
 type day struct {
 	before string
 	left   [len(fates)]*vfs.MemFS
+	log    string
 	acked  []acked
 }
 
@@ -68,7 +70,7 @@ func (d *diary) MaybeError(op errorfs.Op) error {
 	if d.n++; d.n%d.every != 0 {
 		return nil
 	}
-	today := day{before: fmt.Sprint(d.n, " ", op.Kind, " ", op.Path), acked: slices.Clip(d.acked)}
+	today := day{before: fmt.Sprint(d.n, " ", op.Kind, " ", op.Path), log: d.log, acked: slices.Clip(d.acked)}
 	for i, percent := range fates {
 		today.left[i] = d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: d.r})
 	}
@@ -95,6 +97,9 @@ func (l *lived) logged(t testing.TB, sent []livetest.Change) (*livetest.Model, m
 		tokens[livetest.Token("shop", sent[i].ID)] = &sent[i]
 	}
 	ok(t, l.Changes().Log().Scan(0, func(r eventlog.Record) error {
+		if r.Kind == eventlog.Note {
+			return nil // the engine's own
+		}
 		c := tokens[r.Token]
 		if r.Kind != eventlog.Event || c == nil {
 			return fmt.Errorf("record %d was never sent", r.Seq)
@@ -120,6 +125,9 @@ func TestLivedPowerCut(t *testing.T) {
 	var sent []livetest.Change
 	for range 3 {
 		l := must(h.serve(t, errorfs.Wrap(d.mem, d), "log"))(t)
+		d.mu.Lock()
+		d.log = must(h.store.Log())(t)
+		d.mu.Unlock()
 		for range 8 {
 			list := make([]livetest.Change, 1+r.IntN(3))
 			for i := range list {
@@ -130,8 +138,7 @@ func TestLivedPowerCut(t *testing.T) {
 			d.mu.Unlock()
 			d.note(list, must(l.takes(t, list))(t))
 		}
-		h.build(t)
-		reload(t, l.Engine)
+		h.swap(t, l.Engine)
 		ok(t, l.Close())
 	}
 	if len(d.days) < 150/d.every {
@@ -145,6 +152,7 @@ func TestLivedPowerCut(t *testing.T) {
 	for _, today := range d.days {
 		for i, fs := range today.left {
 			when := fmt.Sprintf("before %s, with %d %%", today.before, fates[i])
+			h.rebind(t, today.log)
 			l, err := h.serve(t, fs, "log")
 			if err != nil {
 				t.Fatalf("%s: %v", when, err)
@@ -292,6 +300,7 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 	g := h.world.Generator("shop", r)
 	var known []acked
 	var sent []livetest.Change
+	h.rebind(t, "")
 	l, err := h.serve(t, halving{errorfs.Wrap(mem, d)}, "log")
 	if err == nil {
 		stop := make(chan struct{})
@@ -316,8 +325,7 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 		}
 		if ended {
 			l.is(t, sure, "after the fault")
-			h.build(t)
-			reload(t, l.Engine)
+			h.swap(t, l.Engine)
 			l.is(t, sure, "after the fault and a swap")
 			if _, err := l.takes(t, sent); !errors.Is(err, eventlog.ErrFailed) {
 				t.Errorf("after the fault: %v", err)
@@ -331,7 +339,9 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 	} else if !d.broken.Load() {
 		t.Fatal(err)
 	}
+	id := must(h.store.Log())(t)
 	for _, fs := range []*vfs.MemFS{mem.CrashClone(vfs.CrashCloneCfg{}), mem} {
+		h.rebind(t, id)
 		l := must(h.serve(t, fs, "log"))(t)
 		m, by := l.logged(t, sent)
 		for _, a := range known {

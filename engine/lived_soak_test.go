@@ -34,7 +34,6 @@ func TestSoak(t *testing.T) {
 		swaps = int(must(time.ParseDuration(text))(t) / pause)
 	}
 	h := newInhabited(t, 40)
-	h.build(t)
 	s := &soak{lived: must(h.serve(t, nil, filepath.Join(t.TempDir(), "log")))(t)}
 	for w := range 8 {
 		writer := &soakWriter{soak: s, own: fmt.Sprintf("cookie.a:own-%d", w)}

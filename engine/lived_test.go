@@ -1,8 +1,12 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,13 +21,13 @@ import (
 	"github.com/matchd/matchd/snapshot/build"
 )
 
-// inhabited is a store that a world was built into.
+// inhabited is a store that a world was built into, again and again.
 type inhabited struct {
-	world  *livetest.World
-	store  *snapshot.Store
-	config string
-	builds int
-	now    func() time.Time
+	world *livetest.World
+	store *snapshot.Store
+	built []snapshot.Current // all of the same files, in other shards
+	swaps int
+	now   func() time.Time
 }
 
 func newInhabited(t testing.TB, persons int) *inhabited {
@@ -31,20 +35,35 @@ func newInhabited(t testing.TB, persons int) *inhabited {
 	w := livetest.New(persons, storyTime)
 	at := &clock{}
 	at.set(storyTime)
-	h := &inhabited{world: w, config: must(w.Write(t.TempDir()))(t), now: at.now}
-	h.store = newStore(t)
-	h.build(t)
+	h := &inhabited{world: w, now: at.now, store: newStore(t)}
+	config := must(w.Write(t.TempDir()))(t)
+	for i := range 3 {
+		_, err := build.Run(t.Context(), build.Options{
+			Config: config, Store: h.store.Dir(), Secret: &secret, Workers: 1, Shards: 1 << i, Keep: 3, FS: noSync{},
+		})
+		ok(t, err)
+		h.built = append(h.built, must(h.store.Current())(t))
+	}
 	return h
 }
 
-// build publishes a snapshot of the files, in other shards than the last one.
-func (h *inhabited) build(t testing.TB) {
+// swap has an engine serve another snapshot.
+func (h *inhabited) swap(t testing.TB, e *engine.Engine) {
 	t.Helper()
-	_, err := build.Run(t.Context(), build.Options{
-		Config: h.config, Store: h.store.Dir(), Secret: &secret, Workers: 1, Shards: 1 << (h.builds % 3), Keep: 3, FS: noSync{},
-	})
-	ok(t, err)
-	h.builds++
+	point(t, h.store, h.built[h.swaps%len(h.built)])
+	h.swaps++
+	reload(t, e)
+}
+
+// rebind makes the store one that has a log, or none yet, whichever it had.
+func (h *inhabited) rebind(t testing.TB, id string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(h.store.Dir(), "LOG")); !errors.Is(err, fs.ErrNotExist) {
+		ok(t, err)
+	}
+	if id != "" {
+		ok(t, h.store.SetLog(id))
+	}
 }
 
 // lived is a world that is served and takes changes.
@@ -140,6 +159,7 @@ func TestLivedIsTheModel(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(round), 11))
 		m, g := h.world.Model(), h.world.Generator("shop", r)
 		fs := vfs.NewMem()
+		h.rebind(t, "")
 		l := must(h.serve(t, fs, "log"))(t)
 		var sent []livetest.Change
 		for step := range 12 {
@@ -158,8 +178,7 @@ func TestLivedIsTheModel(t *testing.T) {
 				ok(t, l.Close())
 				l = must(h.serve(t, fs, "log"))(t)
 			case 1:
-				h.build(t)
-				reload(t, l.Engine)
+				h.swap(t, l.Engine)
 			}
 			l.is(t, m, fmt.Sprintf("round %d, after step %d", round, step))
 			if t.Failed() {

@@ -60,8 +60,12 @@ func (e *Engine) begin(client string, now time.Time) (Session, error) {
 		}
 		if pin, ok := st.gen.pins.acquire(); ok {
 			a = a.at(now.Unix())
+			live := st.overlay
+			if live != nil && live.Len() == 0 {
+				live = nil // it has nothing to say
+			}
 			return Session{
-				engine: e, gen: st.gen, access: a, live: st.overlay, beside: st.persons, pin: pin,
+				engine: e, gen: st.gen, access: a, live: live, beside: st.persons, pin: pin,
 				now: now.Unix(), oldest: st.gen.oldestFresh(now), salt: swap.Salt(now.Unix()), verdict: a.silent,
 			}, nil
 		}
@@ -177,8 +181,16 @@ func (s *Session) run(b *Batch, ids [][]byte) {
 	s.remember(slots)
 	s.filter(slots)
 	s.find(slots)
+	b.ahead.of = nil
 	for i := range slots {
-		if s.answer(b, &slots[i]); b.full() {
+		var err error
+		if slots[i].state.looked() {
+			err = s.read(b, &slots[i])
+		}
+		if i+1 < len(slots) {
+			s.readAhead(b, &slots[i+1])
+		}
+		if s.answer(b, &slots[i], err); b.full() {
 			return // nobody will see these answers
 		}
 	}
@@ -261,7 +273,11 @@ func (s *Session) filter(slots []slot) {
 			s.gen.Filter(t.shard).Prefetch(t.hash)
 		}
 	}
-	s.probe(slots)
+	if s.live != nil {
+		for i := range slots {
+			s.live.Touch(slots[i].hash.Lo)
+		}
+	}
 	if len(slots) == 1 {
 		// Alone it has nothing to overlap with but itself: its line of the table
 		// is fetched beside that of the filter, though most are not needed.
@@ -272,6 +288,7 @@ func (s *Session) filter(slots []slot) {
 			t.state = s.absent(t.namespace)
 		}
 	}
+	s.probe(slots)
 }
 
 // probe finds out which identifiers may have live changes, and has those fetched.
@@ -322,21 +339,48 @@ func (s *Session) find(slots []slot) {
 	}
 }
 
-// next goes on to the next record that may hold the identifier.
-func (s *Session) next(t *slot) {
-	var ok bool
-	if t.addr, ok = s.gen.Table(t.shard).Next(t.hash, &t.cursor); !ok {
-		t.state = slotAbsent
+// read makes the record of a slot the current one.
+func (s *Session) read(b *Batch, t *slot) (err error) {
+	if b.ahead.of != t {
+		b.record, err = s.gen.Record(t.addr, b.record, &b.current)
+		return err
+	}
+	b.ahead.of = nil
+	b.record, b.ahead.buf = b.ahead.buf, b.record
+	b.current = b.ahead.record
+	return b.ahead.err
+}
+
+// readAhead reads the record of the slot that is answered next, so that what
+// tells whether its identifiers have live changes is fetched meanwhile.
+func (s *Session) readAhead(b *Batch, t *slot) {
+	if s.live == nil || !t.state.looked() {
+		return
+	}
+	n := &b.ahead
+	n.of = t
+	if n.buf, n.err = s.gen.Record(t.addr, n.buf, &n.record); n.err == nil {
+		s.live.TouchAny(n.record.Confirms())
 	}
 }
 
-// answer reads and confirms the record of a slot and appends its answer.
-func (s *Session) answer(b *Batch, t *slot) {
+// next goes on to the next record that may hold the identifier, and reads it.
+func (s *Session) next(b *Batch, t *slot) error {
+	var ok bool
+	if t.addr, ok = s.gen.Table(t.shard).Next(t.hash, &t.cursor); !ok {
+		t.state = slotAbsent
+		return nil
+	}
+	return s.read(b, t)
+}
+
+// answer confirms the record of a slot, which is the current one but for an
+// error of reading it, and appends the slot's answer.
+func (s *Session) answer(b *Batch, t *slot, err error) {
 	r, fault := &b.current, false
 	asks, told := s.may(b, t)
-	for ; t.state == slotFound; s.next(t) {
-		var err error
-		if b.record, err = s.gen.Record(t.addr, b.record, r); err != nil {
+	for ; t.state == slotFound; err = s.next(b, t) {
+		if err != nil {
 			fault = true
 			continue
 		}
@@ -365,7 +409,7 @@ func (s *Session) answer(b *Batch, t *slot) {
 	case slotSuppressed:
 		a.Reason, a.Signal = Suppressed, s.forbids()
 	case slotDecoy:
-		s.decoy(b, t)
+		s.decoy(b, t, err)
 	}
 	if told && a.Reason == Unknown && !a.fault {
 		a.Reason = OptedOut
@@ -406,9 +450,8 @@ func (s *Session) answerBeside(b *Batch, t *slot, g *persons.Group, asks bitset,
 // decoy does for an absent identifier what is done for one that belongs to
 // somebody whom the client may not know of, so that the two take equally long:
 // it reads the record of somebody, and decides that nothing of it may be seen.
-func (s *Session) decoy(b *Batch, t *slot) {
-	var err error
-	if b.record, err = s.gen.Record(t.addr, b.record, &b.current); err != nil {
+func (s *Session) decoy(b *Batch, t *slot, err error) {
+	if err != nil {
 		return // it is not what was asked about
 	}
 	b.records++

@@ -196,6 +196,10 @@ func (r *Record) Len() int { return r.nodes }
 // bits together with the table entry that led here, or -1.
 func (r *Record) Find(h index.Hash) int { return index.Confirm(r.confirms, h) }
 
+// Confirms returns what confirms the identifiers, one after the other, see
+// [index.AppendConfirm].
+func (r *Record) Confirms() []byte { return r.confirms }
+
 // Confirm returns what confirms identifier i, below Len: the Lo of its hash and
 // the low byte of Hi; see [index.AppendConfirm].
 func (r *Record) Confirm(i int) (lo uint64, hi byte) {

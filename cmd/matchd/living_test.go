@@ -44,11 +44,12 @@ func newLiving(t *testing.T, persons int) *living {
 	return l
 }
 
-// logIn has daemons that start from now on take changes into a folder.
+// logIn has daemons that start from now on take changes into a folder. They swap
+// however many are gone.
 func (l *living) logIn(t *testing.T, log string) {
 	t.Helper()
 	l.log = log
-	text := fmt.Sprintf("stores: [{name: pool, path: %s, events: %s}]\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nclients:\n", l.store, log)
+	text := fmt.Sprintf("stores: [{name: pool, path: %s, events: %s}]\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nswap: {minimum: 1000000}\nclients:\n", l.store, log)
 	grants := ""
 	for _, tenant := range livetest.Tenants() {
 		grant := fmt.Sprintf(`{tenant: %s, segments: ["*"], namespaces: ["*"], purposes: [use]}`, tenant)
@@ -59,11 +60,15 @@ func (l *living) logIn(t *testing.T, log string) {
 	must(t, os.WriteFile(l.config, []byte(text), 0o600))
 }
 
-// build publishes a snapshot of the files, which differs from the one before.
-func (l *living) build(t *testing.T) {
+// build publishes a snapshot of the files, which differs from the one before,
+// and returns its name; live says where the log is.
+func (l *living) build(t *testing.T, live ...string) string {
 	t.Helper()
-	succeed(t, "build", "--config", l.spec, "--store", l.store, "--shards", fmt.Sprint(1<<(l.builds%3)), "--previous", "--keep", "4")
+	args := []string{"build", "--config", l.spec, "--store", l.store, "--shards", fmt.Sprint(1 << (l.builds % 3)), "--previous", "--keep", "4", "--json"}
 	l.builds++
+	var report struct{ Snapshot string }
+	decode(t, succeed(t, append(args, live...)...), &report)
+	return report.Snapshot
 }
 
 // receipt is what a client is told of a change.

@@ -122,7 +122,7 @@ func openLookup(store *snapshot.Store, o *lookupOptions) (*engine.Engine, error)
 			return nil, err
 		}
 		o.withoutLog = id != ""
-	} else if err := checkLog(store, o.events, "--events, or say --without-log"); err != nil {
+	} else if err := checkLog(store, o.events, false, "--events, or say --without-log"); err != nil {
 		return nil, err
 	}
 	e, err := engine.New(engine.Options{Store: store, Now: o.now, WithoutLog: o.withoutLog})

@@ -45,7 +45,7 @@ func openPools(o daemonOptions) (_ *engine.Pools, err error) {
 		if within(s.Path, s.Events) {
 			return nil, fmt.Errorf("the log of live changes %s lies in the store %s: whoever restores the store would take opt-outs back; name a folder beside it", s.Events, s.Path)
 		}
-		if err := checkLog(store, s.Events, "events in the config, or --events"); err != nil {
+		if err := checkLog(store, s.Events, s.Follow != "", "events in the config, or --events"); err != nil {
 			return nil, err
 		}
 		e, err := openEngine(store, o, &s)

@@ -84,15 +84,20 @@ func reopen(t testing.TB, l *Log, fs vfs.FS, o Options) *Log {
 func TestAppend(t *testing.T) {
 	fs := vfs.NewMem()
 	var applied, replayed []uint64
+	var l *Log
 	o := Options{
 		Applied: func(list []Record) {
 			for _, r := range list {
 				applied = append(applied, r.Seq)
 			}
+			// Who scans and takes over from here has all: none falls between.
+			if seq, _, _ := l.Last(); seq < applied[len(applied)-1] {
+				t.Errorf("%d is handed over, and scans end at %d", applied[len(applied)-1], seq)
+			}
 		},
 		Replay: func(r Record) error { replayed = append(replayed, r.Seq); return nil },
 	}
-	l := open(t, fs, o)
+	l = open(t, fs, o)
 	id := l.ID()
 	receipts := add(t, l, entries(0, 3)...)
 	more, err := l.Append(context.Background(), entries(3, 6))

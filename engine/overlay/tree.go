@@ -1,7 +1,9 @@
 package overlay
 
 import (
+	"encoding/binary"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/matchd/matchd/index"
 )
@@ -61,6 +63,36 @@ func (t *tree) note(i uint64, h index.Hash) {
 func (t *tree) May(lo uint64) bool {
 	i, mask := lo>>(uint(64-t.bits)&63), filterMask(lo) // the 63 spares a branch
 	return t.filter[i].Load()&mask == mask && t.finely(i, lo)
+}
+
+// MayAny reports whether May is true of any identifier of a record, by what
+// confirms them; see [index.AppendConfirm].
+func (t *tree) MayAny(confirms []byte) bool {
+	for ; len(confirms) >= index.ConfirmSize; confirms = confirms[index.ConfirmSize:] {
+		if t.May(binary.LittleEndian.Uint64(confirms)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Touch has what May reads brought into the cache, and does not wait for it.
+func (t *tree) Touch(lo uint64) {
+	index.PrefetchWord((*uint64)(unsafe.Pointer(&t.filter[lo>>(uint(64-t.bits)&63)])))
+}
+
+// mostTouched is of how many identifiers TouchAny has something fetched.
+const mostTouched = 16
+
+// TouchAny is Touch for MayAny, as far as it goes for most records.
+func (t *tree) TouchAny(confirms []byte) {
+	for range mostTouched {
+		if len(confirms) < index.ConfirmSize {
+			return
+		}
+		t.Touch(binary.LittleEndian.Uint64(confirms))
+		confirms = confirms[index.ConfirmSize:]
+	}
 }
 
 // finely is what the finer filter says.

@@ -25,7 +25,7 @@ var exactConfigs = []struct{ yaml, want string }{
 	{"stores: [a, b/a]", "c:1: stores: two are named a; give one of them another, as in {name: energy, path: ...}"},
 	{"stores: [a, {name: b, path: ./a}]", "c:1: stores: a is there twice"},
 	{"stores: [{name: b}]", `c:1: store: key "path" is missing`},
-	{"stores: [{nam: b, path: c}]", `c:1: store: unknown key "nam"; did you mean "name"? known are name, path, events`},
+	{"stores: [{nam: b, path: c}]", `c:1: store: unknown key "nam"; did you mean "name"? known are name, path, events, erase_within, keep_erasures, apply_within, overdue_unready, follow, follow_key_file, follow_store, lag`},
 	{"stores: [{name: b/c, path: c}]", `c:1: store: name "b/c" has a slash`},
 	{"stores: [a]\ntls: {cert: a}", `c:2: tls: key "key" is missing`},
 	{"stores: [a]\ntls: {key: a, client_ca: b}", `c:2: tls: key "cert" is missing`},

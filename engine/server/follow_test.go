@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -272,7 +273,10 @@ func TestFollowerOfAnother(t *testing.T) {
 	w := newWire(t, leader.Addr())
 	f := followerOf(t, store, filepath.Join(dir, "follower"), engine.Leader{URL: w.url(), Lag: engine.MaxLag})
 	until(t, "ready", func() bool { status, _ := f.ready(t); return status == 200 })
+	bound := filepath.Join(store.Dir(), "LOG") // another log would be refused there
+	must(t, os.Rename(bound, bound+".own"))
 	other, _ := leads(t, store, filepath.Join(dir, "other"))
+	must(t, os.Rename(bound+".own", bound))
 	elsewhere, _ := leads(t, func() *snapshot.Store { s := newStore(t); publish(t, s, asOf); return s }(), filepath.Join(dir, "elsewhere"))
 	for _, c := range []struct {
 		leader *running
@@ -290,6 +294,7 @@ func TestFollowerOfAnother(t *testing.T) {
 		}
 	}
 	// One of another key is not begun with.
+	must(t, os.Remove(bound))
 	e := newEngine(t, store)
 	if err := e.Follow(filepath.Join(dir, "new"), engine.Leader{URL: "http://" + elsewhere.Addr(), Key: "key-root"}); err == nil || !strings.Contains(err.Error(), "another key") {
 		t.Errorf("another key: %v", err)
