@@ -108,16 +108,17 @@ func TestTrimKeepsTheRest(t *testing.T) {
 func TestTrimKeepsTheYoung(t *testing.T) {
 	const day = 24 * time.Hour
 	k := newKeeping(t, engine.Retention{})
-	k.take(t, `"id":"1","type":"segment_add","customer":"acme:bob","segment":"vip"`)
+	k.take(t, `"id":"1","type":"segment_add","customer":"acme:bob","segment":"vip","at":"2026-11-21T08:00:00Z"`)
 	k.at.set(storyTime.Add(20 * day))
-	k.take(t, `"id":"2","type":"segment_add","customer":"acme:ann","segment":"vip","at":"2026-11-21T10:00:00Z"`)
-	k.publish(t, 2)
+	k.take(t, `"id":"2","type":"segment_remove","customer":"acme:bob","segment":"vip","at":"2026-11-21T09:00:00Z"`,
+		`"id":"3","type":"segment_remove","customer":"acme:bob","segment":"vip","at":"2026-11-21T10:00:00Z"`) // which is in force
+	k.publish(t, 3)
 	reload(t, k.Engine)
 	must(k.store.Retire(must(k.store.Snapshots())(t)[0]))(t)
 	for _, c := range []struct {
 		days time.Duration
 		want []uint64
-	}{{29, []uint64{1, 2}}, {31, []uint64{2}}, {49, []uint64{2}}, {51, nil}} {
+	}{{29, []uint64{1, 2, 3}}, {31, []uint64{2, 3}}, {49, []uint64{2, 3}}, {51, []uint64{3}}} {
 		k.at.set(storyTime.Add(c.days * day))
 		k.tend(t)
 		if got := k.left(t); !slices.Equal(got, c.want) {

@@ -65,7 +65,7 @@ func Stream(ctx context.Context, client *feed.Client) build.LiveSource {
 
 // errKey tells of a log of another key than the store's.
 func errKey(log, store string) error {
-	return fmt.Errorf("%w: the log of live changes belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key, or move the log's store to another with matchd rekey", overlay.ErrKey, log, store)
+	return fmt.Errorf("%w: the log of live changes belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key", overlay.ErrKey, log, store)
 }
 
 // Exists is an error unless there is a log in a folder: opening it would make one.
