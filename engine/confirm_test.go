@@ -24,17 +24,26 @@ func TestConfirmedOn128Bits(t *testing.T) {
 				ok(t, e.SetClients([]engine.Client{{Name: "c", Grants: []engine.Grant{
 					{Tenant: "acme", Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true},
 				}}}))
-				s := begin(t, e, "c")
-				defer s.End()
-				var b engine.Batch
-				s.Match(&b, [][]byte{[]byte("maid:6d92078a-8246-4ba4-ae5b-76104861e7dc")})
-				a := &b.Answers[0]
-				switch {
-				case !present && *a != (engine.Answer{Reason: engine.Unknown}):
-					t.Errorf("a stranger answered: %+v", a)
-				case present && (!a.Matched() || string(b.Customer(&b.Profiles(a)[0])) != "own"):
-					t.Errorf("not its own person: %+v", a)
+				ask := func(list ...string) {
+					e.SetOverlay(changes(t, e, store, list...))
+					s := begin(t, e, "c")
+					defer s.End()
+					var b engine.Batch
+					id := []byte("maid:6d92078a-8246-4ba4-ae5b-76104861e7dc")
+					ok(t, s.Match(&b, [][]byte{id, id}))
+					for i := range b.Answers {
+						a := &b.Answers[i]
+						switch {
+						case !present && *a != (engine.Answer{Reason: engine.Unknown, Asked: i}):
+							t.Errorf("a stranger answered: %+v", a)
+						case present && (!a.Matched() || string(b.Customer(&b.Profiles(a)[0])) != "own"):
+							t.Errorf("not its own person: %+v", a)
+						}
+					}
 				}
+				ask()
+				// Beside live changes, the record of the second one is read ahead.
+				ask(`"type":"opt_out","tenant":"acme","identifier":"maid:0b7e4c7e-9d5f-4c59-8f6e-2a8f1e7d3c11"`)
 			})
 		}
 	}

@@ -205,6 +205,9 @@ func damageCase(t *testing.T, v *victim, memory snapshot.Memory, files string, d
 	e := newEngine(t, engine.Options{Store: v.store, Now: at.now, Memory: memory})
 	reload(t, e)
 	ok(t, e.SetClients([]engine.Client{everything(v.m.pool)}))
+	if files == "records-0000" {
+		e.SetOverlay(ofOthers(t, e, v.store, v.m.tenants[0].Name))
+	}
 	w := newWatcher(t, v, e)
 	w.sound = func(int) bool { return true }
 	w.index = memory == snapshot.Map && !strings.HasPrefix(files, "records")
