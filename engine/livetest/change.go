@@ -18,6 +18,7 @@ type Change struct {
 	Type       string     `json:"type"`
 	Left       string     `json:"left,omitempty"`
 	Right      string     `json:"right,omitempty"`
+	Method     string     `json:"method,omitempty"`
 	Customer   string     `json:"customer,omitempty"`
 	Segment    string     `json:"segment,omitempty"`
 	Status     string     `json:"status,omitempty"`
@@ -63,16 +64,23 @@ var makers = map[string]func(*Generator, *Change, *Person){
 	},
 	"segment_add":    segment,
 	"segment_remove": segment,
-	"link":           link,
-	"unlink":         link,
+	"link": func(g *Generator, c *Change, p *Person) {
+		pairOf(g, c, p)
+		c.Method = pick(g.r, "", "", "observed", "cookie_sync")
+	},
+	"unlink": pairOf,
 }
 
 func segment(g *Generator, c *Change, p *Person) {
 	c.Customer, c.Segment, c.Until = p.Name(), pick(g.r, codes[:]...), g.until()
 }
 
-func link(g *Generator, c *Change, p *Person) {
-	if c.Left, c.Right = p.Late, p.CRM; g.r.IntN(2) == 0 {
+// pairOf picks the link of one of the person's cookies.
+func pairOf(g *Generator, c *Change, p *Person) {
+	if c.Left, c.Right = p.Late, p.via; g.r.IntN(3) == 0 {
+		c.Left, c.Right = p.Cookie, p.CRM
+	}
+	if g.r.IntN(2) == 0 {
 		c.Left, c.Right = c.Right, c.Left
 	}
 }
@@ -84,6 +92,7 @@ var types = []string{
 	"opt_in", "opt_in", "opt_in", "opt_in", "opt_in",
 	"consent", "consent", "consent",
 	"segment_add", "segment_add", "segment_add", "segment_remove", "segment_remove",
+	"link", "link", "link", "link", "unlink", "unlink", "unlink",
 	"erase",
 }
 

@@ -10,7 +10,7 @@ import (
 // regard to their order, as docs/live.md has it in words.
 type Model struct {
 	world *World
-	by    map[string][]*Change // by what they name: a customer, an identifier
+	by    map[string][]*Change // by what they name: a customer, an identifier, a pair
 	ids   map[string]bool
 }
 
@@ -27,13 +27,12 @@ func (m *Model) Add(c *Change) {
 	m.ids[c.ID] = true
 	about := c.Identifier + c.Customer
 	if c.Left != "" {
-		about = c.Left
-		if strings.HasPrefix(about, "crm.") {
-			about = c.Right
-		}
+		about = pair(c.Left, c.Right)
 	}
 	m.by[about] = append(m.by[about], c)
 }
+
+func pair(a, b string) string { return min(a, b) + " " + max(a, b) }
 
 // Answers are those to a client of a tenant that sees all that is the tenant's,
 // by identifier: of each of the tenant's persons, in order.
@@ -54,7 +53,7 @@ func (m *Model) answer(p *Person, asked string, now time.Time) string {
 	switch {
 	case m.optedOut(asked, p.Tenant):
 		return "opted_out"
-	case erased, m.optedOut(p.CRM, p.Tenant), asked == p.Late && !m.linked(p, cut):
+	case erased, !m.leads(p, asked, cut):
 		return "unknown"
 	}
 	if why := m.consent(p, cut, now); why != "" {
@@ -121,9 +120,32 @@ func (m *Model) erased(p *Person) (cut time.Time, now bool) {
 	return cut, denied(list, p.Tenant)
 }
 
-func (m *Model) linked(p *Person, cut time.Time) bool {
-	list, no := latest(m.of(p.Late, cut, "link", "unlink"))
-	return len(list) > 0 && !no
+// leads reports whether an identifier leads to the customer over links that are
+// there, none of whose ends beyond the identifier is opted out.
+func (m *Model) leads(p *Person, asked string, cut time.Time) bool {
+	reached, found := map[string]bool{asked: true}, []string{asked}
+	for i := 0; i < len(found); i++ {
+		for _, next := range p.Identifiers() {
+			if !reached[next] && m.linked(p, found[i], next, cut) && !m.optedOut(next, p.Tenant) {
+				reached[next], found = true, append(found, next)
+			}
+		}
+	}
+	return reached[p.CRM] && !m.optedOut(p.CRM, p.Tenant)
+}
+
+// linked reports whether two identifiers are, by the files or by changes. What was
+// said of the customer's links up to cut counts no more.
+func (m *Model) linked(p *Person, a, b string, cut time.Time) bool {
+	if a != p.CRM && b != p.CRM {
+		cut = time.Time{}
+	}
+	list, no := latest(m.of(pair(a, b), cut, "link", "unlink"))
+	if len(list) == 0 {
+		files := pair(a, b)
+		return files == pair(p.CRM, p.Email) || files == pair(p.CRM, p.Cookie)
+	}
+	return !no
 }
 
 // consent says why there is none, or nothing. That of the files is without an

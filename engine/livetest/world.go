@@ -27,7 +27,10 @@ type Person struct {
 	// CRM, Email and Cookie are the identifiers that the files have, and Late is
 	// a cookie that they do not.
 	CRM, Email, Cookie, Late string
-	address                  string
+	// via is what changes link Late to, CRM or Cookie, so that there is one way at
+	// most from one identifier to another.
+	via     string
+	address string
 	// segments are those that the files have, a bit for each of codes.
 	segments int
 }
@@ -55,6 +58,9 @@ func New(persons int, now time.Time) *World {
 		}
 		digest := sha256.Sum256([]byte(p.address))
 		p.CRM, p.Email = "crm."+p.Name(), "email_sha256:"+hex.EncodeToString(digest[:])
+		if p.via = p.CRM; i/len(tenants)%2 == 1 {
+			p.via = p.Cookie
+		}
 		w.Persons = append(w.Persons, p)
 	}
 	return w
