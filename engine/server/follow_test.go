@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -188,6 +189,9 @@ func TestFollow(t *testing.T) {
 	got, _ := f.post(t, "acme", optBack)
 	if checkProblem(t, got, http.StatusMisdirectedRequest); !strings.Contains(got.body, w.url()) {
 		t.Errorf("%+v", got)
+	}
+	if _, err := f.changes().Take("acme", nil); !errors.Is(err, engine.ErrFollower) {
+		t.Errorf("a follower takes changes: %v", err)
 	}
 	// Cuts at any byte, while changes are taken.
 	w.most.Store(3000)
