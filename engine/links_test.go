@@ -1,13 +1,16 @@
 package engine_test
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/matchd/matchd/engine"
+	livepersons "github.com/matchd/matchd/engine/persons"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -209,5 +212,73 @@ func TestLinksAreListed(t *testing.T) {
 	want := "cookie.a:bob's authenticated 2026-11-21 site\ncookie.b:new authenticated 2026-11-21 live\ncrm.acme:bob authenticated 2026-11-21 live\n"
 	if got != want {
 		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+// TestLinkedCrowd: of those who hang together by too many live links, only what
+// was withdrawn counts; and who leaves the crowd is linked again.
+func TestLinkedCrowd(t *testing.T) {
+	l := newLinked(t)
+	var list []string
+	before := "cookie.a:bob's"
+	for i := range livepersons.MaxSet {
+		id := fmt.Sprintf("cookie.b:c%d", i)
+		list = append(list, fmt.Sprintf(`"id":"%d","type":"link","left":%q,"right":%q`, i, before, id))
+		if i%2 == 0 {
+			before = id
+		}
+	}
+	l.take(t, list...)
+	is := func(when string, want map[string]string) {
+		t.Helper()
+		for id, says := range want {
+			if got := l.who(t, id); got != says {
+				t.Errorf("%s: %s is %s, not %s", when, id, got, says)
+			}
+		}
+	}
+	crowd := map[string]string{"cookie.a:bob's": bobAlone, "cookie.b:c0": "unknown", "cookie.b:c1": "unknown", "cookie.b:c1999": "unknown"}
+	is("a crowd", crowd)
+	l.take(t, `"id":"far","type":"unlink","left":"cookie.b:c0","right":"cookie.b:c2","at":"2026-11-21T10:00:01Z"`)
+	is("most of it has left", map[string]string{"cookie.a:bob's": bobAlone + "*", "cookie.b:c0": bobAlone + "*", "cookie.b:c1": bobAlone + "*", "cookie.b:c2": "unknown"})
+	l.take(t, `"id":"back","type":"link","left":"cookie.b:c0","right":"cookie.b:c2","at":"2026-11-21T10:00:02Z"`)
+	is("a crowd again", crowd)
+	l.take(t, `"id":"own","type":"unlink","left":"cookie.a:bob's","right":"crm.acme:bob","at":"2026-11-21T10:00:03Z"`)
+	is("a link of the files is withdrawn", map[string]string{"cookie.a:bob's": "unknown", "crm.acme:bob": bobAlone, "cookie.b:c0": "unknown"})
+}
+
+// TestLinksOfTheUnreadable: where the links that a snapshot holds of somebody
+// cannot be read, what live links touch is nobody's, and all else is as it was.
+func TestLinksOfTheUnreadable(t *testing.T) {
+	l := newLinked(t)
+	files := must(filepath.Glob(filepath.Join(l.store.Dir(), "snapshots", "*", "records-*")))(t)
+	damaged := 0
+	for _, name := range files {
+		f := must(os.OpenFile(name, os.O_RDWR, 0))(t)
+		b := must(os.ReadFile(name))(t)
+		for at := 0; ; at++ {
+			i := bytes.Index(b[at:], []byte{0x28, 0xb5, 0x2f, 0xfd}) // a frame of Zstandard, as cold blocks are
+			if i < 0 {
+				break
+			}
+			at += i
+			must(f.WriteAt([]byte{b[at+5] ^ 1}, int64(at+5)))(t)
+			damaged++
+		}
+		ok(t, f.Close())
+	}
+	if damaged == 0 {
+		t.Fatal("there is no cold block")
+	}
+	l.take(t, `"id":"1","type":"link","left":"cookie.b:new","right":"crm.acme:bob"`)
+	for id, want := range map[string]string{"cookie.b:new": "unknown", "crm.acme:bob": "unknown", "cookie.a:bob's": "unknown", "cookie.a:ann's": annAlone, "cookie.a:carl's": carlAlone} {
+		if got := l.who(t, id); got != want {
+			t.Errorf("%s is %s, not %s", id, got, want)
+		}
+	}
+	publish(t, l.store, linkedStory(t, 2))
+	reload(t, l.Engine)
+	if got := l.who(t, "cookie.b:new"); got != bobAlone+"*" {
+		t.Errorf("over a sound snapshot: %s", got)
 	}
 }
