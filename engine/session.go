@@ -389,7 +389,7 @@ func (s *Session) answer(b *Batch, t *slot, err error) {
 		if at < 0 {
 			continue
 		}
-		if g := s.beside.Of(r.ID); g != nil {
+		if g := s.groupOf(r); g != nil {
 			s.answerBeside(b, t, g, asks, told)
 		} else {
 			s.answerFrom(b, t, at, asks, told)
@@ -415,6 +415,15 @@ func (s *Session) answer(b *Batch, t *slot, err error) {
 		a.Reason = OptedOut
 	}
 	b.Answers = append(b.Answers, a)
+}
+
+// groupOf is the group that live links have made of a record's person, or nil.
+// Something live hangs on an identifier of each such person.
+func (s *Session) groupOf(r *snapshot.Record) *persons.Group {
+	if s.beside.Len() == 0 || !s.live.MayAny(r.Confirms()) {
+		return nil
+	}
+	return s.beside.Of(r.ID)
 }
 
 // answerFrom appends the answer to an identifier that is identifier at of the
