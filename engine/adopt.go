@@ -86,6 +86,9 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 	c.mu.Unlock()
 	newest, _, _ := c.log.Last()
 	applied, err := contained(&g.Manifest, c.log.ID(), newest)
+	if err != nil && c.follower != nil {
+		err = fmt.Errorf("%w: %w", ErrBehind, err)
+	}
 	if err != nil {
 		return changed{}, err
 	}

@@ -314,6 +314,10 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 // be opened for a reason that may pass.
 const retryTicks = 30
 
+// behindTicks is the same for one that contains changes which a follower has not
+// come to.
+const behindTicks = 2
+
 // Watch reloads whenever the store names another snapshot, looking every
 // interval, until ctx ends. A snapshot that was refused as damaged or beyond
 // bounds is not tried again until CURRENT or PIN changes; one that could not be opened for another reason,
@@ -321,7 +325,7 @@ const retryTicks = 30
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	refused, retry := "", 0
+	refused, behind, retry := "", "", 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -345,6 +349,12 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 			var beyond *RefusedError
 			if !errors.As(err, &beyond) && !errors.Is(err, snapshot.ErrCorrupt) && !errors.Is(err, snapshot.ErrVersion) {
 				retry = retryTicks
+			}
+			if errors.Is(err, ErrBehind) { // said once: it is to be expected
+				if retry = behindTicks; tried == behind {
+					continue
+				}
+				behind = tried
 			}
 			e.opts.Log.Error("refused snapshot", "snapshot", cur.Name, "error", err)
 		}

@@ -13,8 +13,14 @@ import (
 	"github.com/matchd/matchd/engine/eventlog/feed"
 )
 
-// ErrFollower says that a store's changes are taken by another daemon alone.
-var ErrFollower = errors.New("another daemon takes the changes, which this one follows")
+// Errors of followers.
+var (
+	// ErrFollower says that a store's changes are taken by another daemon alone.
+	ErrFollower = errors.New("another daemon takes the changes, which this one follows")
+	// ErrBehind is of a snapshot that contains changes which a follower has not come
+	// to yet. It is tried again.
+	ErrBehind = errors.New("the follower has not come so far")
+)
 
 // Bounds of how far a follower may be behind.
 const (
@@ -175,9 +181,15 @@ func (f *follower) failed(err error) {
 }
 
 // followed is applied for what the leader has taken. What it erases goes from this
-// log too.
+// log too. Notes come after what they tell of: since when that is obeyed here, is
+// known before one says since when it is there.
 func (c *Changes) followed(records []eventlog.Record) {
-	c.applied(records)
+	for from, i := 0, 0; i < len(records); i++ {
+		if i+1 == len(records) || records[i+1].Kind == eventlog.Note {
+			c.applied(records[from : i+1])
+			from = i + 1
+		}
+	}
 	erases := false
 	for i := range records {
 		if whole(&records[i]) {

@@ -214,6 +214,7 @@ func inForce(o *overlay.Overlay, e erasure) (fact overlay.Erasure, ok bool) {
 // what its leader drops.
 func (c *Changes) trim(ctx context.Context) error {
 	if c.follower != nil {
+		c.ledger.forget(c.engine.opts.Retention.KeepErasures, c.engine.opts.Now())
 		return nil
 	}
 	names, err := c.engine.opts.Store.Snapshots()

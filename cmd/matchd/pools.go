@@ -70,6 +70,8 @@ func openEngine(store *snapshot.Store, o daemonOptions, at *server.StoreConfig) 
 		return e, nil
 	}
 	switch _, err := e.Reload(); {
+	case errors.Is(err, engine.ErrBehind): // Watch opens it once that has come
+		o.log.Warn("the follower has not come to what the snapshot contains", "store", store.Dir(), "reason", err)
 	case err != nil && !e.Ready():
 		return nil, errors.Join(err, e.Close())
 	case err != nil: // what was served last goes on

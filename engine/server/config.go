@@ -262,13 +262,7 @@ func (d *decoder) store(n *yaml.Node) (s StoreConfig) {
 		{"follow", func(n *yaml.Node) { s.Follow = d.text(n, "store: follow") }},
 		{"follow_key_file", func(n *yaml.Node) { s.FollowKeyFile = d.path(n, "store: follow_key_file") }},
 		{"follow_store", func(n *yaml.Node) { s.FollowStore = d.text(n, "store: follow_store") }},
-		{"lag", func(n *yaml.Node) {
-			if v, err := time.ParseDuration(d.text(n, "store: lag")); err != nil || v <= 0 {
-				d.fail(n, "store: lag is a time, as in 30s")
-			} else {
-				s.Lag = v
-			}
-		}},
+		{"lag", func(n *yaml.Node) { s.Lag = d.span(n, "store: lag", engine.MaxLag) }},
 	}, "path")
 	if r := s.Retention; r.KeepErasures > 0 && r.KeepErasures < cmp.Or(r.EraseWithin, engine.MostEraseWithin) {
 		d.fail(n, "store: keep_erasures is shorter than erase_within")

@@ -1,13 +1,14 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -93,16 +94,28 @@ func (w *wire) accept() {
 type following struct {
 	*running
 	clock *atomic.Int64 // that of its engine
+	store *snapshot.Store
 	dir   string
 	close func()
 }
 
 func (f *following) changes() *engine.Changes { return f.pools.All()[0].Changes() }
 
+// twin is another store with the key of one, and the same snapshot.
+func twin(t *testing.T, of *snapshot.Store) *snapshot.Store {
+	t.Helper()
+	secret, err := of.Secret()
+	must(t, err)
+	s, err := snapshot.CreateStore(snapshot.OS{}, t.TempDir()+"/store", &secret)
+	must(t, err)
+	publish(t, s, asOf)
+	return s
+}
+
 // followerOf starts a follower. Its replica is in dir.
 func followerOf(t *testing.T, s *snapshot.Store, dir string, leader engine.Leader) *following {
 	t.Helper()
-	f := &following{clock: new(atomic.Int64), dir: dir}
+	f := &following{clock: new(atomic.Int64), store: s, dir: dir}
 	f.clock.Store(now.UnixNano())
 	e, err := engine.New(engine.Options{Store: s, Now: func() time.Time { return time.Unix(0, f.clock.Load()) }, CacheBytes: 1 << 20})
 	must(t, err)
@@ -180,7 +193,7 @@ func TestFollow(t *testing.T) {
 	leader, end := leads(t, store, filepath.Join(dir, "leader"))
 	w := newWire(t, leader.Addr())
 	at := engine.Leader{URL: w.url(), Lag: engine.MinLag}
-	f := followerOf(t, store, filepath.Join(dir, "follower"), at)
+	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), at)
 	f.matches(t, "acme", `"matched"`)
 	leader.post(t, "acme", optOut)
 	until(t, "the opt-out", func() bool {
@@ -218,7 +231,7 @@ func TestFollow(t *testing.T) {
 	end()
 	w.cut()
 	f.close()
-	f = followerOf(t, store, f.dir, at)
+	f = followerOf(t, f.store, f.dir, at)
 	if status, detail := f.ready(t); status != 503 || !strings.Contains(detail, "never had all") {
 		t.Errorf("without its leader: %d %s", status, detail)
 	}
@@ -248,7 +261,7 @@ func TestFollowerLags(t *testing.T) {
 	publish(t, store, asOf)
 	dir := t.TempDir()
 	leader, end := leads(t, store, filepath.Join(dir, "leader"))
-	f := followerOf(t, store, filepath.Join(dir, "follower"), engine.Leader{URL: "http://" + leader.Addr(), Lag: time.Hour})
+	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), engine.Leader{URL: "http://" + leader.Addr(), Lag: time.Hour})
 	until(t, "ready", func() bool { status, _ := f.ready(t); return status == 200 })
 	end()
 	until(t, "an error", func() bool { at, _ := f.changes().Following(); return at.Err != nil })
@@ -275,12 +288,9 @@ func TestFollowerOfAnother(t *testing.T) {
 	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
 	leader.post(t, "acme", optOut)
 	w := newWire(t, leader.Addr())
-	f := followerOf(t, store, filepath.Join(dir, "follower"), engine.Leader{URL: w.url(), Lag: engine.MaxLag})
+	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), engine.Leader{URL: w.url(), Lag: engine.MaxLag})
 	until(t, "ready", func() bool { status, _ := f.ready(t); return status == 200 })
-	bound := filepath.Join(store.Dir(), "LOG") // another log would be refused there
-	must(t, os.Rename(bound, bound+".own"))
-	other, _ := leads(t, store, filepath.Join(dir, "other"))
-	must(t, os.Rename(bound+".own", bound))
+	other, _ := leads(t, twin(t, store), filepath.Join(dir, "other"))
 	elsewhere, _ := leads(t, func() *snapshot.Store { s := newStore(t); publish(t, s, asOf); return s }(), filepath.Join(dir, "elsewhere"))
 	for _, c := range []struct {
 		leader *running
@@ -298,13 +308,12 @@ func TestFollowerOfAnother(t *testing.T) {
 		}
 	}
 	// One of another key is not begun with.
-	must(t, os.Remove(bound))
-	e := newEngine(t, store)
+	e := newEngine(t, twin(t, store))
 	if err := e.Follow(filepath.Join(dir, "new"), engine.Leader{URL: "http://" + elsewhere.Addr(), Key: "key-root"}); err == nil || !strings.Contains(err.Error(), "another key") {
 		t.Errorf("another key: %v", err)
 	}
 	for _, l := range []engine.Leader{{URL: "x", Key: "k"}, {URL: w.url()}, {URL: w.url(), Key: "k", Lag: 1}, {URL: w.url(), Key: "k", Lag: engine.MaxLag + 1}, {URL: w.url(), Key: "wrong"}} {
-		if err := newEngine(t, store).Follow(filepath.Join(dir, "new"), l); err == nil || strings.Contains(err.Error(), "wrong") {
+		if err := newEngine(t, twin(t, store)).Follow(filepath.Join(dir, "new"), l); err == nil || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
@@ -335,6 +344,70 @@ func TestFollowerWithoutSnapshot(t *testing.T) {
 	})
 }
 
+// TestFollowerBehindItsSnapshot: a snapshot that contains more than the follower
+// has is opened once that has come.
+func TestFollowerBehindItsSnapshot(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
+	w := newWire(t, leader.Addr())
+	at := engine.Leader{URL: w.url(), Lag: engine.MinLag}
+	of := twin(t, store)
+	f := followerOf(t, of, filepath.Join(dir, "follower"), at)
+	until(t, "ready", func() bool { status, _ := f.ready(t); return status == 200 })
+	nobody := "127.0.0.1:1"
+	w.to.Store(&nobody)
+	w.cut()
+	leader.post(t, "acme", optOut)
+	publishHub(t, of, asOf.Add(time.Hour), 0, map[string]uint64{leader.pools.All()[0].Changes().Log().ID().String(): 1})
+	e := f.pools.All()[0]
+	was := e.Info().Snapshot
+	if _, err := e.Reload(); !errors.Is(err, engine.ErrBehind) {
+		t.Errorf("before the follower has come so far: %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop()
+	watching.Go(func() { e.Watch(ctx, time.Millisecond) })
+	addr := leader.Addr()
+	w.to.Store(&addr)
+	until(t, "the snapshot", func() bool { return e.Info().Snapshot != was })
+	f.matches(t, "acme", "opted_out")
+}
+
+// TestFollowerKeeps: a follower does what is to be done about erasures without a
+// note of its own, and knows since when it obeys them whatever its leader notes.
+func TestFollowerKeeps(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
+	leading := leader.pools.All()[0].Changes()
+	leader.post(t, "acme", optOut+"\n"+eraseOne)
+	must(t, leading.Tend(t.Context(), nil))
+	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), engine.Leader{URL: "http://" + leader.Addr()})
+	seq, _, _ := leading.Log().Last()
+	if seq < 3 {
+		t.Fatalf("the leader notes nothing: %d records", seq)
+	}
+	until(t, "all records", func() bool { has, _, _ := f.changes().Log().Last(); return has == seq })
+	until(t, "obeyed", func() bool {
+		l := f.changes().Latency()
+		return slices.Contains(l.OptOuts.Buckets[:], 1) && slices.Contains(l.Erasures.Buckets[:], 1)
+	})
+	must(t, f.changes().Tend(t.Context(), nil))
+	must(t, f.changes().Tend(t.Context(), nil))
+	if has, _, _ := f.changes().Log().Last(); has != seq {
+		t.Errorf("it notes something: record %d", has)
+	}
+	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := direct.PostForm("http://"+f.AdminAddr()+"/admin/v1/privacy/erase", url.Values{"tenant": {"acme"}, "customer": {"acme:C-2"}})
+	must(t, err)
+	checkProblem(t, readReply(t, res), http.StatusMisdirectedRequest)
+}
+
 // TestFollowConfig reads whom a store follows.
 func TestFollowConfig(t *testing.T) {
 	for store, want := range map[string]string{
@@ -344,8 +417,8 @@ func TestFollowConfig(t *testing.T) {
 		`{path: a, follow: "http://c:1", follow_key_file: k}`:                      "takes events",
 		`{path: a, events: b, lag: 10s}`:                                           "follow is missing",
 		`{path: a, events: b, follow_key_file: k}`:                                 "follow is missing",
-		`{path: a, events: b, follow: "http://c:1", follow_key_file: k, lag: 1s}`:  "lag is a time",
-		`{path: a, events: b, follow: "http://c:1", follow_key_file: k, lag: x}`:   "lag is a time",
+		`{path: a, events: b, follow: "http://c:1", follow_key_file: k, lag: 1s}`:  "lag is",
+		`{path: a, events: b, follow: "http://c:1", follow_key_file: k, lag: x}`:   "lag: ",
 	} {
 		c, err := ParseConfig("/etc/matchd.yaml", []byte("stores: ["+store+"]"))
 		if want == "" && err == nil {

@@ -11,7 +11,7 @@ import (
 func hubServer(t *testing.T, customers int) *Server {
 	t.Helper()
 	store := newStore(t)
-	publishHub(t, store, asOf, customers)
+	publishHub(t, store, asOf, customers, nil)
 	s, err := New(Options{Pools: newPools(t, store), Clients: testClients(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
 	must(t, err)
 	return s

@@ -59,12 +59,13 @@ func must(t testing.TB, err error) {
 // publish puts the three persons into the store as of a time.
 func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 	t.Helper()
-	return publishHub(t, s, asOf, 0)
+	return publishHub(t, s, asOf, 0, nil)
 }
 
 // publishHub publishes a fourth person too, if customers is not 0: that many
-// customers of globex who share the identifier maidHub.
-func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int) snapshot.Current {
+// customers of globex who share the identifier maidHub. It says to contain logs as
+// applied does.
+func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int, applied map[string]uint64) snapshot.Current {
 	t.Helper()
 	names, err := index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: "cookie.site"},
 		index.Namespace{Name: "crm.acme"}, index.Namespace{Name: "crm.globex"}))
@@ -73,7 +74,7 @@ func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int) 
 	must(t, err)
 	meta := snapshot.Meta{
 		ID: snapshot.ID{byte(asOf.Unix()), 1}, KeyID: secret.ID(), AsOf: asOf, Oldest: 20000,
-		LinkMaxAge: 13, IndexShards: 1, RecordShards: 1,
+		LinkMaxAge: 13, IndexShards: 1, RecordShards: 1, Applied: applied,
 	}
 	d, err := s.Begin()
 	must(t, err)
