@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -114,9 +115,12 @@ func namesOf(t *testing.T, dir string) *event.Names {
 	return n
 }
 
-// begin begins a new log.
+// begin begins a new log. A store has one for good, so it is made one without.
 func (o *torture) begin(t *testing.T, n int64) {
 	t.Helper()
+	if err := os.Remove(filepath.Join(o.store, "LOG")); !errors.Is(err, fs.ErrNotExist) {
+		must(t, err)
+	}
 	o.logIn(t, filepath.Join(t.TempDir(), "events"))
 	o.sent, o.acked = map[[16]byte]livetest.Change{}, map[[16]byte]receipt{}
 	o.tokens, o.gens = nil, nil
