@@ -158,7 +158,7 @@ func (s *Server) portions(client *caller, list []change, now time.Time) (out []p
 			continue
 		}
 		if f, ok := log.Following(); ok {
-			return nil, &problem{status: 421, detail: s.named(p, "this daemon follows another one, which takes the changes: send them to "+f.Leader)}
+			return nil, s.followed(p, &f)
 		}
 		out = append(out, part)
 	}
@@ -166,6 +166,11 @@ func (s *Server) portions(client *caller, list []change, now time.Time) (out []p
 		return nil, problemNoLog
 	}
 	return out, nil
+}
+
+// followed says to whom the changes of a store go that follows another daemon.
+func (s *Server) followed(p engine.Pool, f *engine.Following) *problem {
+	return &problem{status: 421, detail: s.named(p, "this daemon follows another one, which takes the changes: send them to "+f.Leader)}
 }
 
 // changes reports whether a change is one for a store: all tenants that it is

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,6 +190,10 @@ func TestFollow(t *testing.T) {
 	got, _ := f.post(t, "acme", optBack)
 	if checkProblem(t, got, http.StatusMisdirectedRequest); !strings.Contains(got.body, w.url()) {
 		t.Errorf("%+v", got)
+	}
+	code, body := f.form(t, "/admin/v1/privacy/erase", url.Values{"tenant": {"acme"}, "customer": {"acme:C-1"}})
+	if code != http.StatusMisdirectedRequest || !strings.Contains(body, w.url()) {
+		t.Errorf("%d %s", code, body)
 	}
 	if _, err := f.changes().Take("acme", nil); !errors.Is(err, engine.ErrFollower) {
 		t.Errorf("a follower takes changes: %v", err)

@@ -135,6 +135,10 @@ func (s *Server) servePrivacyErase(w http.ResponseWriter, r *http.Request) {
 		if p.Changes() == nil || !hasAny(p, e.Concerns()) {
 			continue
 		}
+		if f, ok := p.Changes().Following(); ok {
+			s.followed(p, &f).writeHTTP(w)
+			return
+		}
 		if p := s.auditPerson(r, p, audit.PrivacyErase, e.Customer, map[string]string{"tenant": e.Tenant}); p != nil {
 			p.writeHTTP(w)
 			return
