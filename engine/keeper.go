@@ -225,8 +225,11 @@ func (c *Changes) trim(ctx context.Context) error {
 	if slices.Equal(names, k.kept) && now.Sub(k.trimmed) < trimEvery {
 		return nil
 	}
-	below := c.contained(names)
 	first, err := c.log.First()
+	if err != nil {
+		return err
+	}
+	below, err := c.late(first, c.contained(names), now)
 	if err != nil {
 		return err
 	}
@@ -258,6 +261,29 @@ func (c *Changes) contained(names []string) (below uint64) {
 		}
 	}
 	return below
+}
+
+// errYoung ends reading at a record that the log keeps whatever it is.
+var errYoung = errors.New("young")
+
+// late is the number below which records are as old as [keepLate], up to a
+// number: a snapshot that lacks one which is younger, such as a follower's or one
+// of a restored store, can still be served.
+func (c *Changes) late(first, below uint64, now time.Time) (uint64, error) {
+	err := c.log.Scan(first-1, func(r eventlog.Record) error {
+		if r.Seq >= below {
+			return errYoung
+		}
+		if r.Time.After(now.Add(-keepLate)) {
+			below = r.Seq
+			return errYoung
+		}
+		return nil
+	})
+	if errors.Is(err, errYoung) {
+		err = nil
+	}
+	return below, err
 }
 
 // keeps says what of the records that all snapshots contain the log keeps.

@@ -116,13 +116,17 @@ func TestTrimKeepsTheYoung(t *testing.T) {
 	reload(t, k.Engine)
 	must(k.store.Retire(must(k.store.Snapshots())(t)[0]))(t)
 	for _, c := range []struct {
-		days time.Duration
-		want []uint64
-	}{{29, []uint64{1, 2, 3}}, {31, []uint64{2, 3}}, {49, []uint64{2, 3}}, {51, []uint64{3}}} {
+		days  time.Duration
+		want  []uint64
+		first uint64 // what the log goes on from: a snapshot that lacks more is refused
+	}{{29, []uint64{1, 2, 3}, 1}, {31, []uint64{2, 3}, 2}, {49, []uint64{2, 3}, 2}, {51, []uint64{3}, 4}} {
 		k.at.set(storyTime.Add(c.days * day))
 		k.tend(t)
 		if got := k.left(t); !slices.Equal(got, c.want) {
 			t.Errorf("after %d days: %v and not %v", c.days, got, c.want)
+		}
+		if got := must(k.Changes().Log().First())(t); got != c.first {
+			t.Errorf("after %d days the log begins with record %d and not %d", c.days, got, c.first)
 		}
 	}
 }

@@ -203,6 +203,10 @@ func TestFollow(t *testing.T) {
 	if checkProblem(t, got, http.StatusMisdirectedRequest); !strings.Contains(got.body, w.url()) {
 		t.Errorf("%+v", got)
 	}
+	code, body := f.form(t, "/admin/v1/privacy/erase", url.Values{"tenant": {"acme"}, "customer": {"acme:C-1"}})
+	if code != http.StatusMisdirectedRequest || !strings.Contains(body, w.url()) {
+		t.Errorf("%d %s", code, body)
+	}
 	if _, err := f.changes().Take("acme", nil); !errors.Is(err, engine.ErrFollower) {
 		t.Errorf("a follower takes changes: %v", err)
 	}
