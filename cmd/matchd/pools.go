@@ -70,6 +70,8 @@ func openEngine(store *snapshot.Store, o daemonOptions, at *server.StoreConfig) 
 		return e, nil
 	}
 	switch _, err := e.Reload(); {
+	case errors.Is(err, engine.ErrRewound) && at.Follow != "" && !e.Ready():
+		o.log.Warn("not ready before it has caught up with what it follows", "store", store.Dir(), "error", err)
 	case err != nil && !e.Ready():
 		return nil, errors.Join(err, e.Close())
 	case err != nil: // what was served last goes on
