@@ -137,7 +137,8 @@ func (s *Session) setConsent(p *snapshot.Profile, e overlay.Entry) {
 	}
 }
 
-// setSegments adds and removes what was changed after the files were read. A
+// setSegments adds what was added after the files were read, and removes what was
+// removed: they may be older than they say. A
 // code that no file has is known from the next build on. What a build took from
 // the log ends when it says; whether files say the same is known at the next
 // build alone, and until then it is denied.
@@ -151,7 +152,7 @@ func (s *Session) setSegments(p *snapshot.Profile, e overlay.Entry) {
 	}
 	files := s.gen.AsOf.UnixNano()
 	for f := range e.Segments() {
-		if !f.InForce(s.now) || f.At < files || f.At == files && f.Added {
+		if !f.InForce(s.now) || f.Added && f.At <= files {
 			continue
 		}
 		id, ok := s.gen.codes[p.Tenant][string(f.Code)]

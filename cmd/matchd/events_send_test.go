@@ -242,7 +242,7 @@ func TestSendGivesUp(t *testing.T) {
 // daemon and by its follower, and stay so when either is killed.
 func TestEventsToFollower(t *testing.T) {
 	t.Setenv(asCommand, "1")
-	_, store := builtStore(t)
+	data, store := builtStore(t)
 	var world struct {
 		Examples []struct{ Name, Tenant, Identifier string }
 	}
@@ -307,4 +307,8 @@ clients:
 	if code, _, errOut := command(t, "events", "--file", changes, "--url", fd.url, "--key-file", keyFile); code != exitFailed || !strings.Contains(errOut, "follows another one") {
 		t.Errorf("to the follower: exit code %d, %s", code, errOut)
 	}
+	// One that is new has nothing of what the snapshot contains when it begins.
+	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-02", "--live", "unix:"+socket, "--live-key-file", keyFile)
+	fresh := serveKillable(t, config("fresh", "127.0.0.1:0", fmt.Sprintf(`, follow: "unix:%s", follow_key_file: %s, lag: 2s`, socket, keyFile)))
+	gone(fresh, "a new follower")
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/proof"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot/build/fold"
 )
 
 func newPrivacyCommand() *cobra.Command {
@@ -187,7 +188,7 @@ func (a *adminClient) certificate(cmd *cobra.Command, seq uint64) (proof.Certifi
 
 // certificateOf makes a certificate from a log that nobody has open.
 func certificateOf(dir string, seq uint64) (c proof.Certificate, err error) {
-	if _, err := os.Stat(dir); err != nil { // it would be made
+	if err := fold.Exists(dir); err != nil { // it would be made
 		return c, err
 	}
 	log, err := eventlog.Open(dir, eventlog.Options{})

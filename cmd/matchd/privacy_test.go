@@ -72,4 +72,11 @@ func TestPrivacyByCommands(t *testing.T) {
 	if code, _, errOut := command(t, "privacy", "certificate", "1", "--events", filepath.Join(dir, "nothing")); code != exitFailed || !strings.Contains(errOut, "nothing") {
 		t.Errorf("no log: exit %d, %s", code, errOut)
 	}
+	empty := t.TempDir()
+	if code, _, errOut := command(t, "privacy", "certificate", "1", "--events", empty); code != exitFailed || !strings.Contains(errOut, "no log") {
+		t.Errorf("an empty folder: exit %d, %s", code, errOut)
+	}
+	if made, err := os.ReadDir(empty); err != nil || len(made) != 0 {
+		t.Errorf("a log was made: %v, %v", made, err)
+	}
 }

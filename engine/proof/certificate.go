@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -195,8 +196,13 @@ func (s *state) removed(n *Note, seq uint64) (concerns bool) {
 
 // Decode reads a certificate; see [Certificate.Verify].
 func Decode(b []byte) (c Certificate, err error) {
-	if err := json.Unmarshal(b, &c); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields() // what nothing proves
+	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("it is no certificate: %w", err)
+	}
+	if dec.More() {
+		return c, errors.New("it is no certificate: more follows it")
 	}
 	if c.Version != Version {
 		return c, fmt.Errorf("it is no certificate of version %d", Version)

