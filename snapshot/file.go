@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -215,6 +216,11 @@ func (f *file) section(tag string) ([]byte, error) {
 		return f.copied[from:to:to], nil
 	}
 	return f.data[from:to:to], nil
+}
+
+// has reports whether there is a section.
+func (f *file) has(tag string) bool {
+	return slices.ContainsFunc(f.toc, func(e tocEntry) bool { return e.tag == tag })
 }
 
 // hotSection is section for what lookups read: where there is a copy, it is

@@ -50,6 +50,7 @@ const (
 	sectionSources    = "sources"
 	sectionTenants    = "tenants"
 	sectionSegments   = "segments"
+	sectionRenamed    = "renamed"
 	sectionParams     = "params"
 	sectionFilter     = "filter"
 	sectionTable      = "table"

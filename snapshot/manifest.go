@@ -142,6 +142,10 @@ type Dictionaries struct {
 	Sources    []Source
 	Tenants    []Tenant
 	Segments   []Segment
+	// Renamed are identifiers of the snapshot by their hashes under former keys of
+	// the store, ascending, each once: all on which opt-outs and erasures hang
+	// under these.
+	Renamed []Renamed
 }
 
 // Segment is a tenant's audience code.
@@ -197,6 +201,10 @@ func writeManifest(fs FS, path string, m Manifest, d Dictionaries) (HexBytes, er
 	}
 	w.section(sectionSegments)
 	w.write(appendSegments(nil, d.Segments))
+	if len(d.Renamed) > 0 {
+		w.section(sectionRenamed)
+		w.write(appendRenamed(nil, d.Renamed))
+	}
 	_, err = w.finish()
 	return whole.Sum(nil), err
 }
@@ -263,6 +271,14 @@ func parseManifest(f *file) (m Manifest, d Dictionaries, err error) {
 	}
 	if d.Segments, err = parseSegments(b, len(d.Tenants)); err != nil {
 		return m, d, corrupt(f.name, sectionSegments, -1, "%v", err)
+	}
+	if f.has(sectionRenamed) {
+		if b, err = f.section(sectionRenamed); err != nil {
+			return m, d, err
+		}
+		if d.Renamed, err = parseRenamed(b); err != nil {
+			return m, d, corrupt(f.name, sectionRenamed, -1, "%v", err)
+		}
 	}
 	return m, d, nil
 }

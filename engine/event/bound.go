@@ -43,6 +43,9 @@ type Bound struct {
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
 	Contacts []index.Hash
+	// Former are the hashes, under former keys of the store, of what an opt-in
+	// lets back: opt-outs and erasures may be known by these alone.
+	Former []index.Hash
 }
 
 // Names is what identifiers are bound to.
@@ -51,6 +54,9 @@ type Names struct {
 	Hasher     index.Hasher
 	// Key names the secret of Hasher, as [index.Secret.ID] does.
 	Key string
+	// Former are the keys that the store had before, under which opt-outs and
+	// erasures may be kept.
+	Former []FormerKey
 	// Tenants are the names of the store's tenants.
 	Tenants []string
 	// Normalised are the profiles of rules by which the store makes contact
@@ -64,14 +70,23 @@ type Names struct {
 	CheckText func(text string) error
 }
 
-// hash returns the hash of an identifier, in the snapshot's way, and its
-// namespace.
-func (n *Names) hash(text string) (index.Hash, index.NamespaceID, error) {
-	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
-	if err != nil {
-		return index.Hash{}, 0, err
+// FormerKey is a key that a store had before it was moved to another.
+type FormerKey struct {
+	ID     string // see [index.Secret.ID]
+	Hasher index.Hasher
+}
+
+// FormerKeys are the former keys of a store.
+func FormerKeys(keys snapshot.Keys) (list []FormerKey) {
+	for _, secret := range keys.Former {
+		list = append(list, FormerKey{secret.ID(), snapshot.IdentifierHasher(secret)})
 	}
-	return n.Hasher.Sum(key), ns, nil
+	return list
+}
+
+// Knows reports whether hashes under a key, by its id, are of the store.
+func (n *Names) Knows(key string) bool {
+	return key == n.Key || slices.ContainsFunc(n.Former, func(f FormerKey) bool { return f.ID == key })
 }
 
 // kept is canonical, for an identifier whose text is kept.
@@ -88,8 +103,11 @@ func (n *Names) kept(text string) (string, error) {
 
 // Hash returns the hash of an identifier, in the snapshot's way.
 func (n *Names) Hash(text string) (index.Hash, error) {
-	h, _, err := n.hash(text)
-	return h, err
+	key, _, err := n.Namespaces.AppendKey(nil, []byte(text))
+	if err != nil {
+		return index.Hash{}, err
+	}
+	return n.Hasher.Sum(key), nil
 }
 
 // Bind binds a change that arrived at a time from a client. Its error says what
@@ -161,11 +179,17 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 	if b.OfCustomer {
 		text, what = index.CRMPrefix+e.Customer, "customer"
 	}
-	h, ns, err := n.hash(text)
+	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	b.Hash = h
+	b.Hash = n.Hasher.Sum(key)
+	if b.Type == OptIn {
+		for _, f := range n.Former {
+			b.Former = append(b.Former, f.Hasher.Sum(key))
+		}
+		slices.SortFunc(b.Former, index.Hash.Compare)
+	}
 	switch name := n.Namespaces.At(ns).Name; {
 	case b.Type == Erase:
 		b.Normalised = FormatNormalised(n.Normalised) // of its contacts

@@ -124,6 +124,44 @@ func TestNormalised(t *testing.T) {
 	}
 }
 
+// TestFormerKeys has an opt-in, which may lift what was said before the store was
+// moved to another key, say its identifier's hashes under the former ones too;
+// nothing else does.
+func TestFormerKeys(t *testing.T) {
+	n := names(t)
+	former := snapshot.Keys{Former: []index.Secret{{1}, {2}}}
+	n.Former = event.FormerKeys(former)
+	for text, want := range map[string]string{
+		`"type":"opt_in","tenant":"acme","identifier":"cookie.acme:1"`:  "cookie.acme:1",
+		`"type":"opt_in","tenant":"acme","customer":"acme:1"`:           "crm.acme:1",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1"`: "",
+		`"type":"erase","tenant":"acme","customer":"acme:1"`:            "",
+	} {
+		e, err := event.Parse([]byte(`{"id":"e",` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := e.Bind(n, "shop", morning)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hashes []index.Hash
+		for _, h := range former.IdentifierHashers() {
+			if want != "" {
+				hashes = append(hashes, h.Sum([]byte(want)))
+			}
+		}
+		slices.SortFunc(hashes, index.Hash.Compare)
+		if !slices.Equal(b.Former, hashes) || b.Key != n.Key {
+			t.Errorf("%s: %v under %s", text, b.Former, b.Key)
+		}
+		sameAgain(t, &b)
+	}
+	if !n.Knows(n.Key) || !n.Knows(former.Former[1].ID()) || n.Knows("0123456789abcdef") {
+		t.Error("it knows other keys than its own")
+	}
+}
+
 // TestBindRefuses is about what a store does not know, and times to come.
 func TestBindRefuses(t *testing.T) {
 	for text, want := range map[string]string{
@@ -202,8 +240,13 @@ func randomBound(t *rapid.T) event.Bound {
 				b.Contacts = nil
 			}
 		}
-		if b.Type != event.OptIn && rapid.Bool().Draw(t, "made") {
-			b.Normalised = "x" + text.Draw(t, "normalised")
+		if rapid.Bool().Draw(t, "with an end") {
+			if b.Type == event.OptIn {
+				b.Former = rapid.SliceOfNDistinct(hash, 1, 3, rapid.ID[index.Hash]).Draw(t, "former")
+				slices.SortFunc(b.Former, index.Hash.Compare)
+			} else {
+				b.Normalised = "x" + text.Draw(t, "normalised")
+			}
 		}
 	}
 	return b
@@ -217,7 +260,7 @@ func TestRecords(t *testing.T) {
 		sameAgain(t, &b)
 		body := b.Append(nil)
 		bare := b
-		bare.Normalised = "" // the end that need not be there
+		bare.Normalised, bare.Former = "", nil // the end that need not be there
 		for n := range body {
 			if n == len(bare.Append(nil)) {
 				continue
@@ -262,6 +305,7 @@ func goldenChanges(t testing.TB) []event.Bound {
 		{Type: event.Erase, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true, Contacts: []index.Hash{{Hi: 1, Lo: 2}, {Hi: 1, Lo: 3}}},
 		{Type: event.OptOut, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, Normalised: "email_sha256=uid2/1"},
 		{Type: event.Erase, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, OfCustomer: true, Normalised: "email_sha256=uid2/1 phone_sha256=e164/1"},
+		{Type: event.OptIn, At: morning.UnixNano(), Client: "shop", Tenant: "acme", Key: "0123456789abcdef", Hash: h, Former: []index.Hash{{Hi: 1, Lo: 2}, {Hi: 1, Lo: 3}}},
 	}
 }
 

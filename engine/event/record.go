@@ -44,12 +44,12 @@ func (b *Bound) Append(dst []byte) []byte {
 		}
 		dst = appendHash(append(appendText(appendText(dst, b.Tenant), b.Key), ofCustomer), b.Hash)
 		if b.Type == Erase {
-			dst = binary.AppendUvarint(dst, uint64(len(b.Contacts)))
-			for _, h := range b.Contacts {
-				dst = appendHash(dst, h)
-			}
+			dst = appendHashes(dst, b.Contacts)
 		}
-		if b.Normalised != "" {
+		switch {
+		case b.Type == OptIn && len(b.Former) > 0:
+			dst = appendHashes(dst, b.Former)
+		case b.Normalised != "":
 			dst = appendText(dst, b.Normalised)
 		}
 	}
@@ -62,6 +62,14 @@ func appendText(dst []byte, s string) []byte {
 
 func appendHash(dst []byte, h index.Hash) []byte {
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, h.Hi), h.Lo)
+}
+
+func appendHashes(dst []byte, list []index.Hash) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, h := range list {
+		dst = appendHash(dst, h)
+	}
+	return dst
 }
 
 // Decode decodes what [Bound.Append] wrote, all of it. The error wraps
@@ -95,9 +103,14 @@ func Decode(body []byte) (Bound, error) {
 		if b.Type == Erase {
 			b.Contacts = r.hashes()
 		}
-		if len(r.b) > 0 {
+		switch {
+		case len(r.b) == 0:
+		case b.Type == OptIn:
+			b.Former = r.hashes()
+			r.failed = r.failed || len(b.Former) == 0
+		default:
 			b.Normalised = r.text()
-			r.failed = r.failed || b.Normalised == "" || b.Type == OptIn
+			r.failed = r.failed || b.Normalised == ""
 		}
 	default:
 		r.failed = true

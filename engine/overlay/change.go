@@ -8,7 +8,8 @@ import (
 	"github.com/matchd/matchd/index"
 )
 
-// ErrKey says that a change holds hashes of another key than the store's.
+// ErrKey says that a change holds hashes of another key than the store's, now or
+// before.
 var ErrKey = errors.New("its hashes are of another key than the store's")
 
 // A Change is an event of the log with the hashes that its facts hang on.
@@ -42,7 +43,7 @@ func NewChange(seq uint64, b event.Bound, n *event.Names) (Change, error) {
 			return Change{}, fmt.Errorf("customer: %w", err)
 		}
 	default:
-		if b.Key != n.Key {
+		if !n.Knows(b.Key) {
 			return Change{}, ErrKey
 		}
 		c.left = b.Hash

@@ -14,9 +14,10 @@ import (
 )
 
 // A LiveSource gives what a log of live changes comes to: its opt-outs and
-// erasures are by hashes under the secret, and its identifiers are of the
-// namespaces. It refuses a log whose hashes are of another secret.
-type LiveSource func(ns *index.Namespaces, secret index.Secret) (*Live, error)
+// erasures are by hashes under the store's secret, or a former one, and its
+// identifiers are of the namespaces. It refuses a log that has hashes of another
+// secret.
+type LiveSource func(ns *index.Namespaces, keys snapshot.Keys) (*Live, error)
 
 // Live is what a log of live changes comes to, up to one of its records: of each
 // fact the change that holds. Each fact is given once. Times are Unix
@@ -93,7 +94,7 @@ func (b *builder) prepareLive() error {
 		}
 		return nil
 	}
-	if b.live, err = b.opts.Live(b.ns, have.secret); err != nil {
+	if b.live, err = b.opts.Live(b.ns, have.keys); err != nil {
 		return err
 	}
 	b.report.Live = &LiveReport{Log: b.live.Log, Seq: b.live.Seq}
@@ -121,7 +122,7 @@ func (b *builder) checkNormalised() error {
 
 // knownStore is what is known of a store before it is made or locked.
 type knownStore struct {
-	secret  index.Secret
+	keys    snapshot.Keys
 	log     string
 	applied map[string]uint64 // of its current snapshot
 }
@@ -136,14 +137,14 @@ func (b *builder) knownStore() (k knownStore, err error) {
 			_, _ = rand.Read(b.opts.Secret[:]) // never fails
 		}
 		if b.opts.Secret != nil {
-			k.secret = *b.opts.Secret
+			k.keys.Secret = *b.opts.Secret
 		}
 		return k, nil
 	}
 	if err != nil {
 		return k, err
 	}
-	if k.secret, err = store.Secret(); err != nil {
+	if k.keys, err = store.Keys(); err != nil {
 		return k, err
 	}
 	if k.log, err = store.Log(); err != nil {

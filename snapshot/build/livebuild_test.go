@@ -53,13 +53,13 @@ cookie.pub:far,cookie.pub:out,observed,2026-09-01
 // liveChanges are those of a log, up to a record.
 func liveChanges(t testing.TB, seq uint64) LiveSource {
 	t.Helper()
-	return func(ns *index.Namespaces, secret index.Secret) (*Live, error) {
+	return func(ns *index.Namespaces, keys snapshot.Keys) (*Live, error) {
 		hash := func(text string) index.Hash {
 			key, _, err := ns.AppendKey(nil, []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return snapshot.IdentifierHasher(secret).Sum(key)
+			return snapshot.IdentifierHasher(keys.Secret).Sum(key)
 		}
 		at := func(text string) int64 {
 			when, err := time.Parse(time.RFC3339, text)
@@ -281,7 +281,7 @@ func TestLiveRefusals(t *testing.T) {
 	run(t, o)
 	before := tree(t, dir)
 	another := func(ns *index.Namespaces, secret index.Secret) (*Live, error) {
-		l, err := liveChanges(t, 9)(ns, secret)
+		l, err := liveChanges(t, 9)(ns, snapshot.Keys{Secret: secret})
 		l.Log = strings.Repeat("0b", 16)
 		return l, err
 	}

@@ -31,7 +31,7 @@ type Log interface {
 
 // Dir is the log in a folder, which nobody may have open.
 func Dir(dir string) build.LiveSource {
-	return func(ns *index.Namespaces, secret index.Secret) (_ *build.Live, err error) {
+	return func(ns *index.Namespaces, keys snapshot.Keys) (_ *build.Live, err error) {
 		if err := Exists(dir); err != nil {
 			return nil, err
 		}
@@ -43,23 +43,23 @@ func Dir(dir string) build.LiveSource {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, log.Close()) }()
-		return Read(log, ns, secret)
+		return Read(log, ns, keys)
 	}
 }
 
 // Stream is the log that a daemon has open, read from its stream; ctx ends the
 // reading.
 func Stream(ctx context.Context, client *feed.Client) build.LiveSource {
-	return func(ns *index.Namespaces, secret index.Secret) (*build.Live, error) {
+	return func(ns *index.Namespaces, keys snapshot.Keys) (*build.Live, error) {
 		defer client.Close()
 		log, err := client.Open(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if key := log.Key(); key != secret.ID() {
-			return nil, errKey(key, secret.ID())
+		if key := log.Key(); key != keys.Secret.ID() {
+			return nil, errKey(key, keys.Secret.ID())
 		}
-		return Read(log, ns, secret)
+		return Read(log, ns, keys)
 	}
 }
 
@@ -81,9 +81,9 @@ var errEnd = errors.New("end")
 
 // Read reads a log up to the record that is the last one when it is called. A log
 // that has hashes of another secret is refused.
-func Read(log Log, ns *index.Namespaces, secret index.Secret) (*build.Live, error) {
+func Read(log Log, ns *index.Namespaces, keys snapshot.Keys) (*build.Live, error) {
 	last, _, hash := log.Last()
-	names := &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(secret), Key: secret.ID()}
+	names := &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(keys.Secret), Key: keys.Secret.ID(), Former: event.FormerKeys(keys)}
 	facts := overlay.NewBuilder(0)
 	made := madeBy{}
 	err := log.Scan(0, func(r eventlog.Record) error {

@@ -121,7 +121,7 @@ func TestFactsInForce(t *testing.T) {
 		`"type":"erase","tenant":"*","customer":"bolt:B-9"`,
 		`"type":"opt_in","tenant":"*","customer":"bolt:B-9"`,
 	)
-	l, err := fold.Dir(dir)(namespaces(t), secret)
+	l, err := fold.Dir(dir)(namespaces(t), snapshot.Keys{Secret: secret})
 	ok(t, err)
 	want := []string{
 		"consent crm.acme:C-1 false 0 0 6",
@@ -155,7 +155,7 @@ func TestReadsUpToTheLastRecord(t *testing.T) {
 	add(t, log, names(t), `"type":"opt_out","tenant":"acme","identifier":"cookie.pub:1"`)
 	l, err := fold.Read(growing{log, func() {
 		add(t, log, names(t), `"type":"opt_out","tenant":"acme","identifier":"cookie.pub:2"`)
-	}}, namespaces(t), secret)
+	}}, namespaces(t), snapshot.Keys{Secret: secret})
 	ok(t, err)
 	if got := told(l); l.Seq != 1 || len(got) != 1 {
 		t.Errorf("record %d, %q", l.Seq, got)
@@ -176,17 +176,17 @@ func (g growing) Last() (uint64, time.Time, eventlog.Hash) {
 // What cannot be read is refused, with what to do.
 func TestRefuses(t *testing.T) {
 	dir := logOf(t, `"type":"opt_out","tenant":"acme","identifier":"cookie.pub:1"`)
-	if _, err := fold.Dir(dir)(namespaces(t), index.Secret{9}); !errors.Is(err, overlay.ErrKey) || !strings.Contains(err.Error(), secret.ID()) || !strings.Contains(err.Error(), "--key") {
+	if _, err := fold.Dir(dir)(namespaces(t), snapshot.Keys{Secret: index.Secret{9}}); !errors.Is(err, overlay.ErrKey) || !strings.Contains(err.Error(), secret.ID()) || !strings.Contains(err.Error(), "--key") {
 		t.Errorf("another key: %v", err)
 	}
 	none := filepath.Join(t.TempDir(), "none")
-	if _, err := fold.Dir(none)(namespaces(t), secret); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), none) {
+	if _, err := fold.Dir(none)(namespaces(t), snapshot.Keys{Secret: secret}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), none) {
 		t.Errorf("no log: %v", err)
 	}
 	log, err := eventlog.Open(dir, eventlog.Options{})
 	ok(t, err)
 	defer func() { ok(t, log.Close()) }()
-	if _, err := fold.Dir(dir)(namespaces(t), secret); !errors.Is(err, eventlog.ErrInUse) || !strings.Contains(err.Error(), "--live-key-file") {
+	if _, err := fold.Dir(dir)(namespaces(t), snapshot.Keys{Secret: secret}); !errors.Is(err, eventlog.ErrInUse) || !strings.Contains(err.Error(), "--live-key-file") {
 		t.Errorf("an open log: %v", err)
 	}
 }
