@@ -280,8 +280,8 @@ func TestLiveRefusals(t *testing.T) {
 	o.Live, o.MaxBadRows = liveChanges(t, 7), 1
 	run(t, o)
 	before := tree(t, dir)
-	another := func(ns *index.Namespaces, secret index.Secret) (*Live, error) {
-		l, err := liveChanges(t, 9)(ns, snapshot.Keys{Secret: secret})
+	another := func(ns *index.Namespaces, keys snapshot.Keys) (*Live, error) {
+		l, err := liveChanges(t, 9)(ns, keys)
 		l.Log = strings.Repeat("0b", 16)
 		return l, err
 	}
@@ -296,7 +296,7 @@ func TestLiveRefusals(t *testing.T) {
 		"rewound":         {func(o *Options) { o.Live = liveChanges(t, 6) }, func(err error) bool { return errors.Is(err, ErrLiveRewound) }},
 		"other rules":     {func(o *Options) { o.Config = other }, func(err error) bool { return strings.Contains(err.Error(), "normalise") }},
 		"an unread log": {func(o *Options) {
-			o.Live = func(*index.Namespaces, index.Secret) (*Live, error) { return nil, broken }
+			o.Live = func(*index.Namespaces, snapshot.Keys) (*Live, error) { return nil, broken }
 		}, func(err error) bool { return errors.Is(err, broken) }},
 	} {
 		bad := o
