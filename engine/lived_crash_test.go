@@ -133,10 +133,9 @@ func TestLivedPowerCut(t *testing.T) {
 			for i := range list {
 				list[i] = g.Next()
 			}
-			d.mu.Lock()
-			sent = append(sent, list...)
-			d.mu.Unlock()
-			d.note(list, must(l.takes(t, list))(t))
+			some, out := taken(list, must(l.takes(t, list))(t))
+			sent = append(sent, some...)
+			d.note(some, out)
 		}
 		h.swap(t, l.Engine)
 		ok(t, l.Close())
@@ -317,9 +316,10 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 				}
 				break
 			}
+			adds(t, sure, list, out)
+			some, out := taken(list, out)
 			for i := range out {
-				known = append(known, acked{list[i], out[i].Receipt})
-				sure.Add(&list[i])
+				known = append(known, acked{some[i], out[i].Receipt})
 			}
 			l.is(t, sure, fmt.Sprintf("step %d", step))
 		}
