@@ -140,6 +140,9 @@ func TestErasedIsToldToOwners(t *testing.T) {
 // TestEventsByLine refuses lines by themselves.
 func TestEventsByLine(t *testing.T) {
 	r, _ := startLive(t)
+	if _, a := r.post(t, "acme", `{"id":"shape","type":"link"}`+"\n"+`{"type":"link"}`); len(a.Results) != 2 || a.Results[0].ID != "shape" || a.Results[1].ID != "" {
+		t.Errorf("ids of lines that are no changes: %+v", a)
+	}
 	for _, c := range []struct {
 		client, body string
 		status       int
