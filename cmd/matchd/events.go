@@ -41,7 +41,7 @@ The key is read from --key-file, or else from ` + adminKey + `.`,
 	f := cmd.Flags()
 	f.StringVar(&file, "file", "", "the changes, NDJSON or a JSON array; - is standard input")
 	f.StringVar(&s.url, "url", "http://"+server.DefaultListen, "the daemon: http://host:port, https://host:port or unix:/path")
-	f.StringVar(&keyFile, "key-file", "", "file with an API key (default: $"+adminKey+")")
+	f.StringVar(&keyFile, "key-file", "", "file with an API key, which nobody else can read (default: $"+adminKey+")")
 	f.DurationVar(&s.patience, "patience", 5*time.Minute, "how long to try one part again while the daemon is busy or away")
 	f.BoolVar(&s.asJSON, "json", false, "print a line of JSON for each refused change, and one of counts")
 	required(cmd, "file")
@@ -66,15 +66,15 @@ The key is read from --key-file, or else from ` + adminKey + `.`,
 
 // readKey reads an API key from a file, or from the environment.
 func readKey(file string) (string, error) {
-	key := os.Getenv(adminKey)
 	if file != "" {
-		b, err := os.ReadFile(file)
+		key, err := server.ReadKeyFile(file)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("--key-file: %w", err)
 		}
-		key = string(b)
+		return key, nil
 	}
-	if key = strings.TrimSpace(key); key == "" || strings.ContainsAny(key, "\r\n") {
+	key := strings.TrimSpace(os.Getenv(adminKey))
+	if key == "" || strings.ContainsAny(key, "\r\n") {
 		return "", usage(fmt.Errorf("name a --key-file with one key, or put it into %s", adminKey))
 	}
 	return key, nil

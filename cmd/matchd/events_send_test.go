@@ -230,6 +230,12 @@ func TestSendGivesUp(t *testing.T) {
 	if _, _, err := k.send(t, eventSender{patience: time.Second}, changes(2, line)); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("nobody there: %v", err)
 	}
+	open := filepath.Join(t.TempDir(), "key")
+	must(t, os.WriteFile(open, []byte("secret\n"), 0o644))
+	must(t, os.Chmod(open, 0o644))
+	if code, _, errOut := command(t, "events", "--file", "-", "--key-file", open); code != exitFailed || !strings.Contains(errOut, "chmod 600") {
+		t.Errorf("a key that others can read: exit code %d, %s", code, errOut)
+	}
 	for _, args := range [][]string{{"events"}, {"events", "--file", "-"}} {
 		t.Setenv(adminKey, "")
 		if code, _, errOut := command(t, args...); code != exitUsage {
