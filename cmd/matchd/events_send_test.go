@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -79,6 +80,10 @@ type taker struct {
 	bad   int // of so many requests, one goes wrong
 	busy  bool
 	rng   *rand.Rand
+	clock atomic.Int64  // in nanoseconds
+	slow  time.Duration // that an answer takes by the clock
+	hangs bool          // nothing is answered before the sender has gone
+	asked int
 }
 
 func newTaker(t *testing.T, bad int) *taker {
@@ -98,6 +103,12 @@ func (k *taker) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.asked++
+	k.clock.Add(int64(k.slow))
+	if k.hangs {
+		<-r.Context().Done()
+		return
+	}
 	if len(lines) > k.most {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -142,7 +153,12 @@ func (k *taker) send(t *testing.T, s eventSender, in string) (out string, waited
 	t.Helper()
 	var buf bytes.Buffer
 	s.url, s.key, s.out = k.URL, "secret", &buf
-	s.sleep = func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil }
+	s.sleep = func(_ context.Context, d time.Duration) error {
+		waited = append(waited, d)
+		k.clock.Add(int64(d))
+		return nil
+	}
+	s.now = func() time.Time { return time.Unix(0, k.clock.Load()) }
 	err = s.run(t.Context(), strings.NewReader(in))
 	k.mu.Lock() // what it took is looked at next
 	defer k.mu.Unlock()
@@ -225,6 +241,21 @@ func TestSendGivesUp(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "from line 2 on") || !strings.Contains(err.Error(), "429") || total > time.Minute || total < 40*time.Second {
 		t.Errorf("after %v: %v", total, err)
+	}
+	// The time that answers take counts as well.
+	for _, c := range []struct {
+		slow  time.Duration
+		tries int
+	}{{15 * time.Second, 4}, {40 * time.Second, 2}, {time.Minute, 1}} {
+		k := newTaker(t, 0)
+		k.busy, k.slow = true, c.slow
+		if _, _, err := k.send(t, eventSender{patience: time.Minute}, changes(2, line)); err == nil || k.asked != c.tries {
+			t.Errorf("answers after %v: %d tries, %v", c.slow, k.asked, err)
+		}
+	}
+	k.hangs = true
+	if _, _, err := k.send(t, eventSender{patience: 50 * time.Millisecond}, changes(2, line)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no answer: %v", err)
 	}
 	k.Close()
 	if _, _, err := k.send(t, eventSender{patience: time.Second}, changes(2, line)); err == nil || strings.Contains(err.Error(), "secret") {
