@@ -20,8 +20,10 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // What is in a file, and in which line.
@@ -348,4 +350,25 @@ clients:
 	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-02", "--live", "unix:"+socket, "--live-key-file", keyFile)
 	fresh := serveKillable(t, config("fresh", "127.0.0.1:0", fmt.Sprintf(`, follow: "unix:%s", follow_key_file: %s, lag: 2s`, socket, keyFile)))
 	gone(fresh, "a new follower")
+	// It says that it catches up, where it says what it serves before it has.
+	says := func(dir, at string) string {
+		s, err := snapshot.OpenStore(at)
+		must(t, err)
+		e, err := engine.New(engine.Options{Store: s})
+		must(t, err)
+		defer func() { must(t, e.Close()) }()
+		must(t, e.Follow(dir, engine.Leader{URL: "unix:" + socket, Key: key}))
+		return storeLine(server.StoreConfig{Path: at}, engine.Pool{Engine: e})
+	}
+	if got := says(filepath.Join(dir, "line"), store); !strings.Contains(got, "catching up with unix:"+socket) {
+		t.Errorf("%s", got)
+	}
+	bare := filepath.Join(dir, "bare")
+	must(t, os.Mkdir(bare, 0o700))
+	secret, err := os.ReadFile(filepath.Join(store, "secret.key"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(bare, "secret.key"), secret, 0o600))
+	if got := says(filepath.Join(dir, "other"), bare); !strings.Contains(got, "no snapshot yet") {
+		t.Errorf("%s", got)
+	}
 }
