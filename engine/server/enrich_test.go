@@ -70,6 +70,8 @@ func TestEnrich(t *testing.T) {
 		}
 	}
 	checkProblem(t, r.ask(t, "GET", "/v1/openrtb/enrich", "dsp", ""), 405)
+	large := start(t, Options{Clients: bidders(), Limits: Limits{MaxBody: 2 << 20}})
+	checkProblem(t, large.ask(t, "POST", "/v1/openrtb/enrich", "dsp", sized(1<<20+1)), 413)
 }
 
 // What one request said about privacy is nothing that the next one says: on one
