@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -321,6 +323,40 @@ func TestFollowerOfAnother(t *testing.T) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
+}
+
+// TestFollowerRefusedAtFirst: a first start that is refused leaves nothing that is
+// in the way of the next one.
+func TestFollowerRefusedAtFirst(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
+	leader.post(t, "acme", optOut)
+	other, _ := leads(t, twin(t, store), filepath.Join(dir, "other"))
+	elsewhere, _ := leads(t, func() *snapshot.Store { s := newStore(t); publish(t, s, asOf); return s }(), filepath.Join(dir, "elsewhere"))
+	bound := twin(t, store)
+	must(t, bound.SetLog(leader.pools.All()[0].Changes().Log().ID().String()))
+	replica := filepath.Join(dir, "replica")
+	for what, at := range map[string]engine.Leader{
+		"another log than the store's":  {URL: "http://" + other.Addr(), Key: "key-root"},
+		"the log of another key":        {URL: "http://" + elsewhere.Addr(), Key: "key-root"},
+		"a key that the leader refuses": {URL: "http://" + leader.Addr(), Key: "wrong"},
+	} {
+		e, err := engine.New(engine.Options{Store: bound})
+		must(t, err)
+		if err := e.Follow(replica, at); err == nil {
+			t.Errorf("%s: it follows", what)
+		}
+		must(t, e.Close())
+		if _, err := os.Stat(replica); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: something is left: %v", what, err)
+		}
+	}
+	f := followerOf(t, bound, replica, engine.Leader{URL: "http://" + leader.Addr()})
+	until(t, "the opt-out", func() bool {
+		return strings.Contains(f.ask(t, "GET", "/v1/match?id="+maidOne, "acme", "").body, "opted_out")
+	})
 }
 
 // TestFollowerWithoutSnapshot: what comes before there is a snapshot is obeyed by
