@@ -3,10 +3,12 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +39,7 @@ func TestSoak(t *testing.T) {
 	h := newInhabited(t, 40)
 	s := &soak{lived: must(h.serve(t, nil, filepath.Join(t.TempDir(), "log")))(t)}
 	for w := range 8 {
-		writer := &soakWriter{soak: s, own: fmt.Sprintf("cookie.a:own-%d", w)}
+		writer := &soakWriter{soak: s, own: fmt.Sprintf("cookie.a:own-%d", w), taken: map[int]uint64{}}
 		g := h.world.Generator(fmt.Sprint(w), rand.New(rand.NewPCG(uint64(w), 12)))
 		for range 500 {
 			writer.list = append(writer.list, g.Next())
@@ -49,10 +51,17 @@ func TestSoak(t *testing.T) {
 	s.swap(t, swaps, pause)
 	after := s.level(t)
 	m := h.world.Model()
+	taken := map[uint64]*livetest.Change{}
 	for _, w := range s.writers {
-		for i := range min(w.n, len(w.list)) {
-			m.Add(&w.list[i])
+		for i, seq := range w.taken {
+			taken[seq] = &w.list[i]
 		}
+	}
+	for _, seq := range slices.Sorted(maps.Keys(taken)) {
+		if m.Refuses(taken[seq]) {
+			t.Errorf("record %d names a customer who is erased", seq)
+		}
+		m.Add(taken[seq])
 	}
 	s.is(t, m, "in the end")
 	t.Logf("%d swaps; at first %+v, in the end %+v", swaps, before, after)
@@ -105,7 +114,9 @@ type soakWriter struct {
 	*soak
 	own  string // an identifier of which it alone speaks
 	list []livetest.Change
-	n    int // how often it has sent one of the list, in turn, and one of its own
+	// taken are the numbers in the log of those of the list that were taken, by place.
+	taken map[int]uint64
+	n     int // how often it has sent one of the list, in turn, and one of its own
 }
 
 func (w *soakWriter) until(t *testing.T, stop <-chan struct{}) {
@@ -116,7 +127,8 @@ func (w *soakWriter) until(t *testing.T, stop <-chan struct{}) {
 			return
 		case <-time.After(5 * time.Millisecond):
 		}
-		c := &w.list[w.n%len(w.list)]
+		place := w.n % len(w.list)
+		c := &w.list[place]
 		mine := livetest.Change{ID: fmt.Sprint(w.own, w.n), Type: "opt_out", At: w.world.AsOf.Add(time.Duration(w.n) * time.Second), Tenant: "acme", Identifier: w.own}
 		want := "opted_out"
 		if w.n++; w.n%2 == 0 {
@@ -126,6 +138,9 @@ func (w *soakWriter) until(t *testing.T, stop <-chan struct{}) {
 		if err != nil || out[0].Err != nil && !errors.Is(out[0].Err, engine.ErrErased) || out[1].Err != nil {
 			t.Errorf("%v, %v", err, out)
 			return
+		}
+		if out[0].Err == nil {
+			w.taken[place] = out[0].Seq
 		}
 		for range 3 { // at once, and maybe after a swap
 			if got := w.told(t, &b, "acme", []string{w.own}); got[0] != want {
