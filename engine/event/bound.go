@@ -43,8 +43,9 @@ type Bound struct {
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
 	Contacts []index.Hash
-	// Former are the hashes, under former keys of the store, of what an opt-in
-	// lets back: opt-outs and erasures may be known by these alone.
+	// Former are the hashes under former keys of the store, ascending, of what an
+	// opt-out, an opt-in or an erasure is about: what was said of it before may be
+	// known by these alone.
 	Former []index.Hash
 }
 
@@ -184,12 +185,10 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	b.Hash = n.Hasher.Sum(key)
-	if b.Type == OptIn {
-		for _, f := range n.Former {
-			b.Former = append(b.Former, f.Hasher.Sum(key))
-		}
-		slices.SortFunc(b.Former, index.Hash.Compare)
+	for _, f := range n.Former {
+		b.Former = append(b.Former, f.Hasher.Sum(key))
 	}
+	slices.SortFunc(b.Former, index.Hash.Compare)
 	switch name := n.Namespaces.At(ns).Name; {
 	case b.Type == Erase:
 		b.Normalised = FormatNormalised(n.Normalised) // of its contacts
