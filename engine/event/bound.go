@@ -111,6 +111,20 @@ func (n *Names) Hash(text string) (index.Hash, error) {
 	return n.Hasher.Sum(key), nil
 }
 
+// Hashes returns the hash of an identifier, in the snapshot's way, and those under
+// former keys after it.
+func (n *Names) Hashes(text string) ([]index.Hash, error) {
+	key, _, err := n.Namespaces.AppendKey(nil, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	list := []index.Hash{n.Hasher.Sum(key)}
+	for _, f := range n.Former {
+		list = append(list, f.Hasher.Sum(key))
+	}
+	return list, nil
+}
+
 // Bind binds a change that arrived at a time from a client. Its error says what
 // field is wrong; it names no value.
 func (e *Event) Bind(n *Names, client string, arrived time.Time) (Bound, error) {
