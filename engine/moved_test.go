@@ -138,7 +138,7 @@ func TestMovedVisitor(t *testing.T) {
 	}
 	is(engine.OptedOut)
 	l.take(t, `"id":"2","type":"opt_in","tenant":"acme","identifier":"cookie.a:tablet","at":"2026-11-21T10:00:01Z"`)
-	is("")
+	is(engine.Matched)
 }
 
 // TestMovedBridge opts an identifier out that no snapshot has, under the key of
