@@ -37,6 +37,8 @@ type Changes struct {
 	changed
 	through uint64 // the last record that was handed over, or read
 
+	customers customers // of changes on their way
+
 	ledger    ledger
 	keeper    keeper
 	redacting sync.WaitGroup
@@ -128,7 +130,9 @@ type Outcome struct {
 
 // Take takes changes of a client. It returns once those that are right are on
 // disk, and obeyed by every lookup that begins later. A change that was taken
-// before under the same id does nothing, and has the first one's receipt. The
+// before under the same id does nothing, and has the first one's receipt. One
+// that names a customer who is erased is refused with [ErrErased]: whoever hands
+// it over may be told, as the customer is its own. The
 // error is [ErrNotReady], [ErrFollower], or wraps [eventlog.ErrFailed]: then it is not known
 // what was taken, and all may be sent again.
 func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
@@ -141,12 +145,30 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	if names == nil {
 		return nil, ErrNotReady
 	}
+	out := make([]Outcome, 0, len(list))
+	for part, touched := range parts(names, list) {
+		done := c.customers.hold(touched)
+		some, err := c.take(names, client, part)
+		if done(); err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
+}
+
+// take takes changes of which none erases, or lets back, a customer that another
+// one names, here or on its way.
+func (c *Changes) take(names *event.Names, client string, list []event.Event) ([]Outcome, error) {
+	c.mu.Lock()
+	o := c.overlay
+	c.mu.Unlock()
 	out := make([]Outcome, len(list))
 	var entries []eventlog.Entry
 	var of []int
 	erases := false
 	for i := range list {
-		entry, err := c.entry(names, client, &list[i])
+		entry, err := c.entry(names, o, client, &list[i])
 		if err != nil {
 			out[i].Err = err
 			continue
@@ -169,12 +191,13 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 }
 
 // entry is what the log keeps of a change.
-func (c *Changes) entry(names *event.Names, client string, e *event.Event) (eventlog.Entry, error) {
+func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e *event.Event) (eventlog.Entry, error) {
 	b, err := e.Bind(names, client, c.engine.opts.Now())
 	if err != nil {
 		return eventlog.Entry{}, err
 	}
-	c.known(&b)
+	known(o, &b)
+	refused := heed(o, names, &b)
 	if e.Type == event.Erase {
 		if b.Contacts, err = c.engine.contacts(b.Hash); err != nil {
 			return eventlog.Entry{}, fmt.Errorf("the customer's contacts cannot be read: %w", err)
@@ -186,7 +209,7 @@ func (c *Changes) entry(names *event.Names, client string, e *event.Event) (even
 	}
 	digest := sha256.Sum256(said)
 	token := sha256.Sum256(append([]byte(client+"\x00"), e.ID...))
-	return eventlog.Entry{Token: [16]byte(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil)}, nil
+	return eventlog.Entry{Token: [16]byte(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil), Refused: refused}, nil
 }
 
 // contacts are the hashes of the contact identifiers in a customer's own

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"math/bits"
 	"testing"
 
 	"github.com/matchd/matchd/engine"
@@ -81,4 +82,49 @@ func strangers(t testing.TB, text string, present bool, shards int) contents {
 		add(128, own, "own")
 	}
 	return c
+}
+
+// TestNextRecordBesideOneReadAhead asks for two identifiers. What the table offers
+// first for one of them is a stranger's record, and when its own is read, that of
+// the other has been read ahead.
+func TestNextRecordBesideOneReadAhead(t *testing.T) {
+	const text, otherText = "maid:6d92078a-8246-4ba4-ae5b-76104861e7dc", "maid:3f2b1c9e-77aa-4d0e-9a51-2b8c6f04d7e1"
+	all := strangers(t, text, true, 1)
+	own := all.persons[len(all.persons)-1]
+	hash := own.Nodes[0].Hash
+	bit := bits.Len64(hash.Lo) - 1 // without it, the stranger comes before
+	stranger := all.persons[2*bit+1]
+	if got := stranger.Nodes[0].Hash; got.Hi != hash.Hi || !got.Less(hash) {
+		t.Fatalf("the stranger is %v, and the identifier %v", got, hash)
+	}
+	other := strangers(t, otherText, true, 1).persons[128]
+	other.ID, other.Profiles = personID(129), []snapshot.Profile{{Customer: []byte("other")}}
+	all.persons = []*snapshot.Person{stranger, own, other}
+	store, at := newStore(t), &clock{}
+	at.set(storyTime)
+	e := newEngine(t, engine.Options{Store: store, Now: at.now})
+	publish(t, store, all)
+	reload(t, e)
+	ok(t, e.SetClients([]engine.Client{{Name: "c", Grants: []engine.Grant{
+		{Tenant: "acme", Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true},
+	}}}))
+	for _, live := range [][]string{nil, {`"type":"opt_out","tenant":"acme","identifier":"maid:0b7e4c7e-9d5f-4c59-8f6e-2a8f1e7d3c11"`}} {
+		e.SetOverlay(changes(t, e, store, live...))
+		for _, asked := range [][]string{{text, otherText}, {otherText, text}, {text, text}, {text, otherText, text, otherText}} {
+			var ids [][]byte
+			for _, id := range asked {
+				ids = append(ids, []byte(id))
+			}
+			s := begin(t, e, "c")
+			var b engine.Batch
+			ok(t, s.Match(&b, ids))
+			for i := range b.Answers {
+				want := map[string]string{text: "own", otherText: "other"}[asked[i]]
+				if a := &b.Answers[i]; !a.Matched() || string(b.Customer(&b.Profiles(a)[0])) != want {
+					t.Errorf("with live changes %t, of %d: %s is %+v, not %s", live != nil, len(asked), asked[i], a, want)
+				}
+			}
+			s.End()
+		}
+	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -23,3 +24,21 @@ func (e *Engine) KeepAll() { e.recent.KeepAll() }
 
 // ChangesIn has the log of live changes in a file layer.
 func (o *Options) ChangesIn(fs vfs.FS) { o.changes.FS = fs }
+
+// AfterScans has f called after each scan of the log from its start on: the first
+// one of a snapshot that is adopted, and those for what is to be redacted. It is to
+// be called before there is a snapshot.
+func (e *Engine) AfterScans(f func()) { e.changes.log = &scanned{e.changes.log, f} }
+
+type scanned struct {
+	Log
+	done func()
+}
+
+func (l *scanned) Scan(after uint64, f func(eventlog.Record) error) error {
+	err := l.Log.Scan(after, f)
+	if after == 0 {
+		l.done()
+	}
+	return err
+}

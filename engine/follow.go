@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/eventlog/feed"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // Errors of followers.
@@ -127,6 +129,11 @@ func (f *follower) begin() (eventlog.ID, error) {
 	}
 	if l.Key() != f.changes.key {
 		return eventlog.ID{}, fmt.Errorf("begin to follow: %w: %s, and this one's is %s", feed.ErrKey, l.Key(), f.changes.key)
+	}
+	// Else a log would be made that the store does not take, and be in the way.
+	store := f.changes.engine.opts.Store
+	if has, err := store.Log(); err != nil || has != "" && has != l.ID().String() {
+		return eventlog.ID{}, fmt.Errorf("begin to follow: %w", cmp.Or[error](err, &snapshot.OtherLogError{Store: store.Dir(), Has: has, Given: l.ID().String()}))
 	}
 	return l.ID(), nil
 }

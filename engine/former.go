@@ -88,13 +88,7 @@ func contains(s *snapshot.Snapshot, h index.Hash) (bool, error) {
 
 // known leaves the former hashes to a change on which something hangs: those of
 // others, who are named for the first time, are in no record.
-func (c *Changes) known(b *event.Bound) {
-	if len(b.Former) == 0 {
-		return
-	}
-	c.mu.Lock()
-	o := c.overlay
-	c.mu.Unlock()
+func known(o *overlay.Overlay, b *event.Bound) {
 	b.Former = slices.DeleteFunc(b.Former, func(h index.Hash) bool { return !has(o, h) })
 	if len(b.Former) == 0 {
 		b.Former = nil

@@ -16,18 +16,9 @@ import (
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/engine/eventlog/faultvfs"
 	"github.com/matchd/matchd/engine/livetest"
 )
-
-// alters reports whether an operation changes files.
-func alters(op errorfs.Op) bool {
-	switch op.Kind {
-	case errorfs.OpCreate, errorfs.OpLink, errorfs.OpRemove, errorfs.OpRemoveAll, errorfs.OpRename, errorfs.OpReuseForWrite,
-		errorfs.OpMkdirAll, errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
-		return true
-	}
-	return false
-}
 
 // fates are what a power cut may leave of a file layer, in percent of what was
 // not synced.
@@ -62,7 +53,7 @@ type day struct {
 func (d *diary) String() string { return "diary" }
 
 func (d *diary) MaybeError(op errorfs.Op) error {
-	if !alters(op) {
+	if !faultvfs.Alters(op) {
 		return nil
 	}
 	d.mu.Lock()
@@ -133,10 +124,9 @@ func TestLivedPowerCut(t *testing.T) {
 			for i := range list {
 				list[i] = g.Next()
 			}
-			d.mu.Lock()
-			sent = append(sent, list...)
-			d.mu.Unlock()
-			d.note(list, must(l.takes(t, list))(t))
+			some, out := taken(list, must(l.takes(t, list))(t))
+			sent = append(sent, some...)
+			d.note(some, out)
 		}
 		h.swap(t, l.Engine)
 		ok(t, l.Close())
@@ -198,7 +188,7 @@ type disk struct {
 func (d *disk) String() string { return "disk" }
 
 func (d *disk) MaybeError(op errorfs.Op) error {
-	if !alters(op) || !d.kinds(op) {
+	if !faultvfs.Alters(op) || !d.kinds(op) {
 		return nil
 	}
 	if n := d.count.Add(1); d.at > 0 && (n == d.at || n > d.at && !d.only) {
@@ -206,48 +196,6 @@ func (d *disk) MaybeError(op errorfs.Op) error {
 		return d.err
 	}
 	return nil
-}
-
-func writes(op errorfs.Op) bool {
-	return op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileWriteAt
-}
-
-func syncs(op errorfs.Op) bool {
-	return op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-}
-
-// errShort stands for a write of half of the bytes.
-var errShort = errors.New("a short write")
-
-// halving makes errShort of a layer a write that is short, without an error.
-type halving struct{ vfs.FS }
-
-func (s halving) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := s.FS.Create(name, c)
-	return halved{f}, err
-}
-
-func (s halving) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	f, err := s.FS.OpenReadWrite(name, c, o...)
-	return halved{f}, err
-}
-
-type halved struct{ vfs.File }
-
-func (f halved) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
-	if errors.Is(err, errShort) {
-		return len(p) / 2, nil
-	}
-	return n, err
-}
-
-func (f halved) WriteAt(p []byte, at int64) (int, error) {
-	n, err := f.File.WriteAt(p, at)
-	if errors.Is(err, errShort) {
-		return len(p) / 2, nil
-	}
-	return n, err
 }
 
 // TestLivedFaults fails each write and each fsync of the log in turn: no change
@@ -265,11 +213,11 @@ func TestLivedFaults(t *testing.T) {
 		err   error
 		only  bool
 	}{
-		{"EIO at a write", writes, syscall.EIO, true},
-		{"EIO at an fsync", syncs, syscall.EIO, true},
-		{"ENOSPC from a write on", writes, syscall.ENOSPC, false},
-		{"ENOSPC from an fsync on", syncs, syscall.ENOSPC, false},
-		{"short write", writes, errShort, true},
+		{"EIO at a write", faultvfs.Writes, syscall.EIO, true},
+		{"EIO at an fsync", faultvfs.Syncs, syscall.EIO, true},
+		{"ENOSPC from a write on", faultvfs.Writes, syscall.ENOSPC, false},
+		{"ENOSPC from an fsync on", faultvfs.Syncs, syscall.ENOSPC, false},
+		{"short write", faultvfs.Writes, faultvfs.ErrShort, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			failed := 0
@@ -301,7 +249,7 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 	var known []acked
 	var sent []livetest.Change
 	h.rebind(t, "")
-	l, err := h.serve(t, halving{errorfs.Wrap(mem, d)}, "log")
+	l, err := h.serve(t, faultvfs.Short(errorfs.Wrap(mem, d)), "log")
 	if err == nil {
 		stop := make(chan struct{})
 		var asking sync.WaitGroup
@@ -317,9 +265,10 @@ func (h *inhabited) faultAt(t *testing.T, d *disk) (ended bool) {
 				}
 				break
 			}
+			adds(t, sure, list, out)
+			some, out := taken(list, out)
 			for i := range out {
-				known = append(known, acked{list[i], out[i].Receipt})
-				sure.Add(&list[i])
+				known = append(known, acked{some[i], out[i].Receipt})
 			}
 			l.is(t, sure, fmt.Sprintf("step %d", step))
 		}

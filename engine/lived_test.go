@@ -132,7 +132,7 @@ func (l *lived) is(t testing.TB, m *livetest.Model, when string) {
 	}
 }
 
-// takes has changes taken, all of which have to be right.
+// takes has changes taken, which are refused for an erasure or not at all.
 func (l *lived) takes(t testing.TB, list []livetest.Change) ([]engine.Outcome, error) {
 	t.Helper()
 	var parsed []event.Event
@@ -141,9 +141,39 @@ func (l *lived) takes(t testing.TB, list []livetest.Change) ([]engine.Outcome, e
 	}
 	out, err := l.Changes().Take("shop", parsed)
 	for i := range out {
-		ok(t, out[i].Err)
+		if !errors.Is(out[i].Err, engine.ErrErased) {
+			ok(t, out[i].Err)
+		}
 	}
 	return out, err
+}
+
+// taken are the changes that were not refused, with what became of them.
+func taken(list []livetest.Change, out []engine.Outcome) (some []livetest.Change, of []engine.Outcome) {
+	for i := range out {
+		if out[i].Err == nil {
+			some, of = append(some, list[i]), append(of, out[i])
+		}
+	}
+	return some, of
+}
+
+// adds adds changes to a model, and holds what became of them against it.
+func adds(t testing.TB, m *livetest.Model, list []livetest.Change, out []engine.Outcome) (refused int) {
+	t.Helper()
+	for i := range list {
+		known := m.Has(list[i].ID)
+		refuses := !known && m.Refuses(&list[i])
+		if got := out[i].Err != nil; got != refuses || out[i].Known != known {
+			t.Errorf("refused: %t, not %t; known: %t, not %t: %s", got, refuses, out[i].Known, known, list[i].JSON())
+		}
+		if refuses {
+			refused++
+		} else {
+			m.Add(&list[i])
+		}
+	}
+	return refused
 }
 
 // TestLivedIsTheModel takes changes at random, once and again, with restarts
@@ -154,7 +184,7 @@ func TestLivedIsTheModel(t *testing.T) {
 		rounds = 6
 	}
 	h := newInhabited(t, 8) // few, so that many changes are of one fact
-	reasons := map[string]int{}
+	reasons, refused := map[string]int{}, 0
 	for round := range rounds {
 		r := rand.New(rand.NewPCG(uint64(round), 11))
 		m, g := h.world.Model(), h.world.Generator("shop", r)
@@ -168,10 +198,9 @@ func TestLivedIsTheModel(t *testing.T) {
 				if list[i] = g.Next(); len(sent) > 0 && r.IntN(8) == 0 {
 					list[i] = sent[r.IntN(len(sent))]
 				}
-				m.Add(&list[i])
 			}
 			sent = append(sent, list...)
-			must(l.takes(t, list))(t)
+			refused += adds(t, m, list, must(l.takes(t, list))(t))
 			l.is(t, m, fmt.Sprintf("round %d, step %d", round, step))
 			switch r.IntN(6) {
 			case 0:
@@ -201,5 +230,8 @@ func TestLivedIsTheModel(t *testing.T) {
 	if want := []string{"consent_expired", "matched ", "matched new", "matched new,vip", "matched vip", "no_consent", "opted_out", "unknown"}; !slices.Equal(seen, want) {
 		t.Errorf("the answers were %q", seen)
 	}
-	t.Log(reasons)
+	if refused < rounds {
+		t.Errorf("only %d changes of erased customers were refused", refused)
+	}
+	t.Log(reasons, refused)
 }

@@ -96,9 +96,8 @@ func TestMovedIsTheModel(t *testing.T) {
 			list := make([]livetest.Change, 1+r.IntN(12))
 			for i := range list {
 				list[i] = g.Next()
-				m.Add(&list[i])
 			}
-			must(l.takes(t, list))(t)
+			adds(t, m, list, must(l.takes(t, list))(t))
 			l.is(t, m, fmt.Sprintf("round %d, step %d", round, step))
 			switch r.IntN(4) {
 			case 0:

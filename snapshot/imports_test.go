@@ -20,37 +20,38 @@ const module = "github.com/matchd/matchd/"
 // its own subpackages where the prefix ends in "/...". Tests may import more;
 // the rules are about what is shipped.
 var importRules = map[string][]string{
-	"index":                {},
-	"snapshot":             {"index"},
-	"snapshot/faultfs":     {"snapshot"}, // for tests
-	"snapshot/resolve":     {"index", "snapshot"},
-	"snapshot/build":       {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
-	"snapshot/build/fold":  {"index", "snapshot", "snapshot/build", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay"},
-	"engine":               {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/persons", "engine/privacy", "engine/proof", "engine/swap"},
-	"engine/audit":         {"index", "snapshot"},
-	"engine/event":         {"index", "snapshot"},
-	"engine/eventlog":      {},
-	"engine/eventlog/feed": {"engine/eventlog"},
-	"engine/swap":          {"index", "snapshot"},
-	"engine/livetest":      {}, // for tests
-	"engine/overlay":       {"index", "snapshot", "engine/event"},
-	"engine/persons":       {"index", "snapshot", "snapshot/resolve", "engine/overlay"},
-	"engine/privacy":       {"index", "snapshot"},
-	"engine/proof":         {"index", "snapshot", "engine/event", "engine/eventlog"},
-	"engine/openrtb":       {"index", "snapshot", "engine/privacy"},
-	"engine/server":        {"index", "snapshot", "engine", "engine/..."},
-	"bench/peers":          {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
-	"bench":                {"index", "snapshot", "snapshot/...", "engine", "engine/...", "bench/..."},
-	"cmd":                  {"index", "snapshot", "snapshot/build/...", "snapshot/build", "engine", "engine/...", "bench/...", "cmd/..."},
-	"docs":                 {},
+	"index":                    {},
+	"snapshot":                 {"index"},
+	"snapshot/faultfs":         {"snapshot"}, // for tests
+	"snapshot/resolve":         {"index", "snapshot"},
+	"snapshot/build":           {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
+	"snapshot/build/fold":      {"index", "snapshot", "snapshot/build", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay"},
+	"engine":                   {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/persons", "engine/privacy", "engine/proof", "engine/swap"},
+	"engine/audit":             {"index", "snapshot"},
+	"engine/event":             {"index", "snapshot"},
+	"engine/eventlog":          {},
+	"engine/eventlog/feed":     {"engine/eventlog"},
+	"engine/eventlog/faultvfs": {}, // for tests
+	"engine/swap":              {"index", "snapshot"},
+	"engine/livetest":          {}, // for tests
+	"engine/overlay":           {"index", "snapshot", "engine/event"},
+	"engine/persons":           {"index", "snapshot", "snapshot/resolve", "engine/overlay"},
+	"engine/privacy":           {"index", "snapshot"},
+	"engine/proof":             {"index", "snapshot", "engine/event", "engine/eventlog"},
+	"engine/openrtb":           {"index", "snapshot", "engine/privacy"},
+	"engine/server":            {"index", "snapshot", "engine", "engine/..."},
+	"bench/peers":              {"index", "snapshot", "bench/ask", "bench/peer", "bench/world"}, // a module of its own
+	"bench":                    {"index", "snapshot", "snapshot/...", "engine", "engine/...", "bench/..."},
+	"cmd":                      {"index", "snapshot", "snapshot/build/...", "snapshot/build", "engine", "engine/...", "bench/...", "cmd/..."},
+	"docs":                     {},
 }
 
 // mayUseFasthttp are the packages that may import fasthttp.
 var mayUseFasthttp = []string{"engine/server", "bench"}
 
 // mayUsePebble are the packages that may import Pebble: the log of live changes,
-// what measures it, and the module of the embedded stores.
-var mayUsePebble = []string{"engine/eventlog", "bench/logbench", peers}
+// what measures it and what has its disk fail, and the module of the embedded stores.
+var mayUsePebble = []string{"engine/eventlog", "engine/eventlog/faultvfs", "bench/logbench", peers}
 
 const pebble = "github.com/cockroachdb/pebble"
 

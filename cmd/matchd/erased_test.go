@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,8 +101,11 @@ func (e *erased) send(t *testing.T, list []livetest.Change) {
 	for len(list) > 0 {
 		part := list[:min(len(list), server.MaxEvents)]
 		list = list[len(part):]
-		_, err := sent(e.client, e.url, part)
+		receipts, err := sent(e.client, e.url, part)
 		must(t, err)
+		if slices.Contains(receipts, receipt{}) {
+			t.Fatal("a change was refused")
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 func newEventsCommand() *cobra.Command {
 	var file, keyFile string
-	s := eventSender{sleep: sleepFor}
+	s := eventSender{sleep: sleepFor, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "events --file FILE [--url URL] [--key-file FILE]",
 		Short: "Send live changes to a daemon",
@@ -41,8 +41,8 @@ The key is read from --key-file, or else from ` + adminKey + `.`,
 	f := cmd.Flags()
 	f.StringVar(&file, "file", "", "the changes, NDJSON or a JSON array; - is standard input")
 	f.StringVar(&s.url, "url", "http://"+server.DefaultListen, "the daemon: http://host:port, https://host:port or unix:/path")
-	f.StringVar(&keyFile, "key-file", "", "file with an API key (default: $"+adminKey+")")
-	f.DurationVar(&s.patience, "patience", 5*time.Minute, "how long to try one part again while the daemon is busy or away")
+	f.StringVar(&keyFile, "key-file", "", "file with an API key, which nobody else can read (default: $"+adminKey+")")
+	f.DurationVar(&s.patience, "patience", 5*time.Minute, "how long to wait for an answer to one part, with all tries, while the daemon is busy or away")
 	f.BoolVar(&s.asJSON, "json", false, "print a line of JSON for each refused change, and one of counts")
 	required(cmd, "file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
@@ -66,15 +66,15 @@ The key is read from --key-file, or else from ` + adminKey + `.`,
 
 // readKey reads an API key from a file, or from the environment.
 func readKey(file string) (string, error) {
-	key := os.Getenv(adminKey)
 	if file != "" {
-		b, err := os.ReadFile(file)
+		key, err := server.ReadKeyFile(file)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("--key-file: %w", err)
 		}
-		key = string(b)
+		return key, nil
 	}
-	if key = strings.TrimSpace(key); key == "" || strings.ContainsAny(key, "\r\n") {
+	key := strings.TrimSpace(os.Getenv(adminKey))
+	if key == "" || strings.ContainsAny(key, "\r\n") {
 		return "", usage(fmt.Errorf("name a --key-file with one key, or put it into %s", adminKey))
 	}
 	return key, nil
@@ -93,6 +93,7 @@ type eventSender struct {
 	asJSON   bool
 	out      io.Writer
 	sleep    func(context.Context, time.Duration) error
+	now      func() time.Time
 
 	client http.Client
 	base   string
@@ -255,12 +256,13 @@ const (
 )
 
 // post sends a body until it is answered by more than that it cannot be taken now,
-// or the patience is over. Ids make that safe.
+// or the patience is over, which what is on its way then is cut by. Without any,
+// it is sent once. Ids make all that safe.
 func (s *eventSender) post(ctx context.Context, body []byte) (status int, answer []byte, err error) {
-	pause, left := firstPause, s.patience
-	for {
+	begun := s.now()
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		var after time.Duration
-		status, answer, after, err = s.postOnce(ctx, body)
+		status, answer, after, err = s.postOnce(ctx, body, s.patience-s.now().Sub(begun))
 		if ctx.Err() != nil {
 			return 0, nil, ctx.Err()
 		}
@@ -268,7 +270,7 @@ func (s *eventSender) post(ctx context.Context, body []byte) (status int, answer
 			return status, answer, nil
 		}
 		wait := max(pause/2+rand.N(pause/2), min(after, mostPause))
-		if left -= wait; left < 0 {
+		if s.now().Sub(begun)+wait >= s.patience {
 			if err == nil {
 				err = refusal(status, answer)
 			}
@@ -277,12 +279,16 @@ func (s *eventSender) post(ctx context.Context, body []byte) (status int, answer
 		if err := s.sleep(ctx, wait); err != nil {
 			return 0, nil, err
 		}
-		pause = min(2*pause, mostPause)
 	}
 }
 
 // postOnce also returns how long the daemon asks to wait.
-func (s *eventSender) postOnce(ctx context.Context, body []byte) (status int, answer []byte, after time.Duration, err error) {
+func (s *eventSender) postOnce(ctx context.Context, body []byte, left time.Duration) (status int, answer []byte, after time.Duration, err error) {
+	if s.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/v1/events", bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, 0, err

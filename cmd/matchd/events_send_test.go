@@ -15,12 +15,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // What is in a file, and in which line.
@@ -79,6 +82,10 @@ type taker struct {
 	bad   int // of so many requests, one goes wrong
 	busy  bool
 	rng   *rand.Rand
+	clock atomic.Int64  // in nanoseconds
+	slow  time.Duration // that an answer takes by the clock
+	hangs bool          // nothing is answered before the sender has gone
+	asked int
 }
 
 func newTaker(t *testing.T, bad int) *taker {
@@ -98,6 +105,12 @@ func (k *taker) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.asked++
+	k.clock.Add(int64(k.slow))
+	if k.hangs {
+		<-r.Context().Done()
+		return
+	}
 	if len(lines) > k.most {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -142,7 +155,12 @@ func (k *taker) send(t *testing.T, s eventSender, in string) (out string, waited
 	t.Helper()
 	var buf bytes.Buffer
 	s.url, s.key, s.out = k.URL, "secret", &buf
-	s.sleep = func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil }
+	s.sleep = func(_ context.Context, d time.Duration) error {
+		waited = append(waited, d)
+		k.clock.Add(int64(d))
+		return nil
+	}
+	s.now = func() time.Time { return time.Unix(0, k.clock.Load()) }
 	err = s.run(t.Context(), strings.NewReader(in))
 	k.mu.Lock() // what it took is looked at next
 	defer k.mu.Unlock()
@@ -226,9 +244,30 @@ func TestSendGivesUp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "from line 2 on") || !strings.Contains(err.Error(), "429") || total > time.Minute || total < 40*time.Second {
 		t.Errorf("after %v: %v", total, err)
 	}
+	// The time that answers take counts as well.
+	for _, c := range []struct {
+		slow  time.Duration
+		tries int
+	}{{15 * time.Second, 4}, {40 * time.Second, 2}, {time.Minute, 1}} {
+		k := newTaker(t, 0)
+		k.busy, k.slow = true, c.slow
+		if _, _, err := k.send(t, eventSender{patience: time.Minute}, changes(2, line)); err == nil || k.asked != c.tries {
+			t.Errorf("answers after %v: %d tries, %v", c.slow, k.asked, err)
+		}
+	}
+	k.hangs = true
+	if _, _, err := k.send(t, eventSender{patience: 50 * time.Millisecond}, changes(2, line)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no answer: %v", err)
+	}
 	k.Close()
 	if _, _, err := k.send(t, eventSender{patience: time.Second}, changes(2, line)); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("nobody there: %v", err)
+	}
+	open := filepath.Join(t.TempDir(), "key")
+	must(t, os.WriteFile(open, []byte("secret\n"), 0o644))
+	must(t, os.Chmod(open, 0o644))
+	if code, _, errOut := command(t, "events", "--file", "-", "--key-file", open); code != exitFailed || !strings.Contains(errOut, "chmod 600") {
+		t.Errorf("a key that others can read: exit code %d, %s", code, errOut)
 	}
 	for _, args := range [][]string{{"events"}, {"events", "--file", "-"}} {
 		t.Setenv(adminKey, "")
@@ -311,4 +350,25 @@ clients:
 	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-02", "--live", "unix:"+socket, "--live-key-file", keyFile)
 	fresh := serveKillable(t, config("fresh", "127.0.0.1:0", fmt.Sprintf(`, follow: "unix:%s", follow_key_file: %s, lag: 2s`, socket, keyFile)))
 	gone(fresh, "a new follower")
+	// It says that it catches up, where it says what it serves before it has.
+	says := func(dir, at string) string {
+		s, err := snapshot.OpenStore(at)
+		must(t, err)
+		e, err := engine.New(engine.Options{Store: s})
+		must(t, err)
+		defer func() { must(t, e.Close()) }()
+		must(t, e.Follow(dir, engine.Leader{URL: "unix:" + socket, Key: key}))
+		return storeLine(server.StoreConfig{Path: at}, engine.Pool{Engine: e})
+	}
+	if got := says(filepath.Join(dir, "line"), store); !strings.Contains(got, "catching up with unix:"+socket) {
+		t.Errorf("%s", got)
+	}
+	bare := filepath.Join(dir, "bare")
+	must(t, os.Mkdir(bare, 0o700))
+	secret, err := os.ReadFile(filepath.Join(store, "secret.key"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(bare, "secret.key"), secret, 0o600))
+	if got := says(filepath.Join(dir, "other"), bare); !strings.Contains(got, "no snapshot yet") {
+		t.Errorf("%s", got)
+	}
 }

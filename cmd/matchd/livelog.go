@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/matchd/matchd/engine/eventlog/feed"
+	"github.com/matchd/matchd/engine/server"
 	"github.com/matchd/matchd/snapshot/build"
 	"github.com/matchd/matchd/snapshot/build/fold"
 )
@@ -55,7 +54,7 @@ func (l *liveFlags) source(ctx context.Context) (build.LiveSource, error) {
 		}
 		return fold.Dir(l.log), nil
 	}
-	key, err := readKeyFile(l.keyFile)
+	key, err := server.ReadKeyFile(l.keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("--live-key-file: %w", err)
 	}
@@ -64,18 +63,4 @@ func (l *liveFlags) source(ctx context.Context) (build.LiveSource, error) {
 		return nil, fmt.Errorf("--live: %w", err)
 	}
 	return fold.Stream(ctx, client), nil
-}
-
-// readKeyFile reads an API key, which nobody but the file's owner may be able to
-// read.
-func readKeyFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if info.Mode().Perm()&0o077 != 0 && filepath.Separator == '/' {
-		return "", fmt.Errorf("%s can be read by others (mode %04o): run chmod 600", path, info.Mode().Perm())
-	}
-	b, err := os.ReadFile(path)
-	return strings.TrimSpace(string(b)), err
 }

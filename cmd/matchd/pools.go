@@ -144,10 +144,28 @@ func hasTenant(pools *engine.Pools, name string) (has, open bool) {
 	return has, open
 }
 
+// behind names the leader of a follower that has not come to what its store's
+// snapshot contains.
+func behind(s server.StoreConfig, p engine.Pool) (leader string, ok bool) {
+	c := p.Changes()
+	if c == nil {
+		return "", false
+	}
+	f, follows := c.Following()
+	store, err := snapshot.OpenStore(s.Path)
+	if err == nil {
+		_, err = store.Current()
+	}
+	return f.Leader, follows && err == nil
+}
+
 // storeLine says what a store serves.
 func storeLine(s server.StoreConfig, p engine.Pool) string {
 	info := p.Info()
 	if info.Snapshot == "" {
+		if leader, ok := behind(s, p); ok {
+			return fmt.Sprintf("store %s: catching up with %s, whose changes its snapshot contains", s.Path, leader)
+		}
 		return fmt.Sprintf("store %s has no snapshot yet: waiting for matchd build", s.Path)
 	}
 	return fmt.Sprintf("serving %s of store %s: %d identifiers, %d persons, %d bytes",

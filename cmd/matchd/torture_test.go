@@ -47,7 +47,7 @@ type torture struct {
 	acked  map[[16]byte]receipt
 	asked  []asked
 	beyond map[[16]byte]bool // by token: of those that are there and were not acknowledged
-	counts struct{ acked, resent int }
+	counts struct{ acked, resent, refused int }
 }
 
 // asked is the answers of a daemon that had just started, and the number of the
@@ -62,7 +62,8 @@ type asked struct {
 // send changes of all types, and sometimes while it starts. Whatever it has
 // acknowledged is in the log, with the sequence number and the hash of its
 // receipt; each record is as it was sent, and was sent; and the next daemon's
-// answers are what a model makes of just those changes.
+// answers are what a model makes of just those changes. None names a customer who
+// was erased before it.
 func TestTorture(t *testing.T) {
 	kills := number(t, killsEnv, 5)
 	seed := number(t, seedEnv, time.Now().UnixNano()&(1<<40-1))
@@ -83,8 +84,8 @@ func TestTorture(t *testing.T) {
 			t.Fatalf("after kill %d with %s=%d", n+1, seedEnv, seed)
 		}
 	}
-	t.Logf("%d kills: %d changes were acknowledged, %d were not and are there, %d were sent again", kills, o.counts.acked, len(o.beyond), o.counts.resent)
-	if o.counts.acked < int(kills)*10 {
+	t.Logf("%d kills: %d changes were acknowledged, %d were not and are there, %d were sent again, %d were refused", kills, o.counts.acked, len(o.beyond), o.counts.resent, o.counts.refused)
+	if o.counts.acked < int(kills)*10 || o.counts.refused < int(kills) {
 		t.Error("that is too few to show anything")
 	}
 }
@@ -210,6 +211,10 @@ func (o *torture) write(t *testing.T, url string, g *livetest.Generator, list []
 		}
 		o.mu.Lock()
 		for i, r := range receipts {
+			if r == (receipt{}) {
+				o.counts.refused++
+				continue
+			}
 			token := livetest.Token(shop, list[i].ID)
 			if was, acked := o.acked[token]; acked && (was.Seq != r.Seq || was.Hash != r.Hash || was.Log != r.Log) {
 				t.Errorf("change %s had receipt %+v, and now %+v", list[i].ID, was, r)
@@ -268,7 +273,10 @@ func (o *torture) check(t *testing.T) {
 		} else if a.Seq != r.Seq || a.Hash != r.Hash.String() {
 			t.Errorf("record %d has the hash %s, and was acknowledged as %+v", r.Seq, r.Hash, a)
 		}
-		m.Add(&c)
+		if m.Refuses(&c) {
+			t.Errorf("record %d names a customer who is erased", r.Seq)
+		}
+		c.At = m.Add(&c)
 		return o.asSent(&c, &r)
 	}})
 	must(t, err)

@@ -138,6 +138,9 @@ func (e *Event) Bind(n *Names, client string, arrived time.Time) (Bound, error) 
 	}
 	b.At = when.UnixNano()
 	if !e.Until.IsZero() {
+		if e.Until.Before(when) {
+			return Bound{}, errors.New("until: it is over when the change comes")
+		}
 		b.Until = e.Until.Unix()
 	}
 	var err error

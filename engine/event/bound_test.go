@@ -173,6 +173,8 @@ func TestBindRefuses(t *testing.T) {
 		`{"id":"e","type":"opt_out","tenant":"acme","identifier":"cookie.acme:${UID}"}`:                                                           "identifier: ",
 		`{"id":"e","type":"erase","tenant":"*","customer":"zzz:1"}`:                                                                               "customer: ",
 		`{"id":"e","type":"unlink","left":"cookie.acme:1","right":"crm.acme:1","at":"2026-11-21T10:05:01Z"}`:                                      "at: ",
+		`{"id":"e","type":"segment_add","customer":"acme:1","segment":"vip","until":"2026-11-21T09:59:59Z"}`:                                      "until: ",
+		`{"id":"e","type":"consent","customer":"acme:1","status":"granted","until":"2026-11-20"}`:                                                 "until: ",
 	} {
 		e, err := event.Parse([]byte(text))
 		if err != nil {
@@ -182,9 +184,18 @@ func TestBindRefuses(t *testing.T) {
 			t.Errorf("%s: %+v, %v, not %q", text, got, err, want)
 		}
 	}
-	e, _ := event.Parse([]byte(`{"id":"e","type":"unlink","left":"cookie.acme:1","right":"crm.acme:1","at":"2026-11-21T10:05:00Z"}`))
-	if _, err := e.Bind(names(t), "shop", morning); err != nil {
-		t.Errorf("within what clocks may differ: %v", err)
+	for name, text := range map[string]string{
+		"within what clocks may differ": `{"id":"e","type":"unlink","left":"cookie.acme:1","right":"crm.acme:1","at":"2026-11-21T10:05:00Z"}`,
+		"over, but delayed":             `{"id":"e","type":"segment_add","customer":"acme:1","segment":"vip","at":"2026-11-20","until":"2026-11-21"}`,
+		"over at once":                  `{"id":"e","type":"segment_add","customer":"acme:1","segment":"vip","until":"2026-11-21T10:00:00Z"}`,
+	} {
+		e, err := event.Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if _, err := e.Bind(names(t), "shop", morning); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

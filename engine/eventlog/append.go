@@ -23,6 +23,9 @@ type Entry struct {
 	Digest [16]byte
 	// Body is up to MaxBody bytes.
 	Body []byte
+	// Refused, if not nil, is why the entry is not taken: it is asked for alone
+	// whether its token is known, and its receipt has this error if not.
+	Refused error
 }
 
 // Receipt is what became of an entry.
@@ -34,21 +37,29 @@ type Receipt struct {
 	// Known is of an entry whose token the log had: the rest is the first
 	// entry's.
 	Known bool
-	// Err, if not nil, is why the entry was not taken: [ErrTokenReused]. The
-	// rest but Log is zero then.
+	// Err, if not nil, is why the entry was not taken: [ErrTokenReused], or
+	// [Entry.Refused]. The rest but Log is zero then.
 	Err error
 }
 
 // request is what the writer is asked for: to append, or else to do.
 type request struct {
 	entries []*stored
-	size    int // of the entries' values, in bytes
+	refused map[*stored]error // of some entries, why they are not taken
+	size    int               // of the entries' values, in bytes
 	do      func() error
 
 	// receipts and err are set before done is closed.
 	receipts []Receipt
 	err      error
 	done     chan struct{}
+}
+
+func (r *request) refuse(s *stored, err error) {
+	if r.refused == nil {
+		r.refused = map[*stored]error{}
+	}
+	r.refused[s] = err
 }
 
 // Append appends entries, all in one commit, and returns what became of each.
@@ -73,6 +84,9 @@ func (l *Log) Append(ctx context.Context, entries []Entry) ([]Receipt, error) {
 		secrets = appendSecret(secrets, entries[i].Body)
 		list[i] = sealed(Event, &entries[i], secrets[from:len(secrets):len(secrets)])
 		r.entries[i] = &list[i]
+		if err := entries[i].Refused; err != nil {
+			r.refuse(r.entries[i], err)
+		}
 	}
 	if err := l.ask(ctx, r); err != nil {
 		return nil, err

@@ -144,7 +144,7 @@ func (l *Log) draftGroup(group []*request) (*draft, error) {
 	for _, r := range group {
 		r.receipts = make([]Receipt, len(r.entries))
 		for i := range r.entries {
-			receipt, err := l.draft(d, r.entries[i])
+			receipt, err := l.draft(d, r.entries[i], r.refused[r.entries[i]])
 			if err != nil {
 				return d, err
 			}
@@ -154,8 +154,8 @@ func (l *Log) draftGroup(group []*request) (*draft, error) {
 	return d, nil
 }
 
-// draft adds an entry to a group, unless it is known.
-func (l *Log) draft(d *draft, s *stored) (Receipt, error) {
+// draft adds an entry to a group, unless it is known or refused.
+func (l *Log) draft(d *draft, s *stored, refused error) (Receipt, error) {
 	none := s.Token == [16]byte{}
 	if !none {
 		first, err := l.known(d, &s.Token)
@@ -167,6 +167,9 @@ func (l *Log) draft(d *draft, s *stored) (Receipt, error) {
 		case first != nil:
 			return Receipt{Log: l.id, Seq: first.Seq, Time: first.Time, Hash: first.Hash, Known: true}, nil
 		}
+	}
+	if refused != nil {
+		return Receipt{Log: l.id, Err: refused}, nil
 	}
 	if err := d.add(s); err != nil {
 		return Receipt{}, err

@@ -13,6 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/matchd/matchd/engine/eventlog/faultvfs"
 )
 
 // moment is what was on a disk at some moment, and what a client knew then.
@@ -44,7 +46,7 @@ type camera struct {
 func (c *camera) String() string { return "camera" }
 
 func (c *camera) MaybeError(op errorfs.Op) error {
-	if !changes(op) {
+	if !faultvfs.Alters(op) {
 		return nil
 	}
 	c.mu.Lock()

@@ -12,10 +12,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-)
 
-// errShortWrite is an error that stands for a write of half of the bytes.
-var errShortWrite = errors.New("short write")
+	"github.com/matchd/matchd/engine/eventlog/faultvfs"
+)
 
 // faulty is a file layer that counts what changes files, and fails one of
 // those, or all from it on.
@@ -31,18 +30,8 @@ type faulty struct {
 
 func (f *faulty) String() string { return "faulty" }
 
-func changes(op errorfs.Op) bool {
-	switch op.Kind {
-	case errorfs.OpCreate, errorfs.OpLink, errorfs.OpRemove, errorfs.OpRemoveAll, errorfs.OpRename, errorfs.OpReuseForWrite,
-		errorfs.OpMkdirAll, errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFileSync,
-		errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
-		return true
-	}
-	return false
-}
-
 func (f *faulty) MaybeError(op errorfs.Op) error {
-	if !changes(op) || f.kinds != nil && !f.kinds(op) {
+	if !faultvfs.Alters(op) || f.kinds != nil && !f.kinds(op) {
 		return nil
 	}
 	if n, at := f.count.Add(1), f.at.Load(); at > 0 && n >= at && n <= f.last && !f.well.Load() {
@@ -50,38 +39,6 @@ func (f *faulty) MaybeError(op errorfs.Op) error {
 		return f.err
 	}
 	return nil
-}
-
-// shorten makes errShortWrite of a layer a write that is short, without an
-// error.
-type shorten struct{ vfs.FS }
-
-func (s shorten) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := s.FS.Create(name, c)
-	return short{f}, err
-}
-
-func (s shorten) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	f, err := s.FS.OpenReadWrite(name, c, o...)
-	return short{f}, err
-}
-
-type short struct{ vfs.File }
-
-func (s short) Write(p []byte) (int, error) {
-	n, err := s.File.Write(p)
-	if errors.Is(err, errShortWrite) {
-		return len(p) / 2, nil
-	}
-	return n, err
-}
-
-func (s short) WriteAt(p []byte, at int64) (int, error) {
-	n, err := s.File.WriteAt(p, at)
-	if errors.Is(err, errShortWrite) {
-		return len(p) / 2, nil
-	}
-	return n, err
 }
 
 // work makes a log do all it does, with flushes in between, and returns the
@@ -191,7 +148,7 @@ func TestFaults(t *testing.T) {
 		name string
 		err  error
 		all  bool
-	}{{"EIO once", syscall.EIO, false}, {"ENOSPC from then on", syscall.ENOSPC, true}, {"short write", errShortWrite, false}} {
+	}{{"EIO once", syscall.EIO, false}, {"ENOSPC from then on", syscall.ENOSPC, true}, {"short write", faultvfs.ErrShort, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			failed := 0
 			for at := int64(1); at <= total+5; at += by {
@@ -200,10 +157,8 @@ func TestFaults(t *testing.T) {
 				if c.all {
 					f.last = 1 << 60
 				}
-				if errors.Is(c.err, errShortWrite) {
-					f.kinds = func(op errorfs.Op) bool {
-						return op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileWriteAt
-					}
+				if errors.Is(c.err, faultvfs.ErrShort) {
+					f.kinds = faultvfs.Writes
 				}
 				if faultAt(t, f) {
 					failed++
@@ -225,7 +180,7 @@ func faultAt(t *testing.T, f *faulty) (ended bool) {
 	mem := vfs.NewCrashableMem()
 	var acked map[string]Receipt
 	within(t, "a log whose disk fails", func() {
-		l, err := Open("log", Options{FS: shorten{errorfs.Wrap(mem, f)}, Now: clock})
+		l, err := Open("log", Options{FS: faultvfs.Short(errorfs.Wrap(mem, f)), Now: clock})
 		if err != nil {
 			if !f.hit.Load() {
 				t.Error(err)

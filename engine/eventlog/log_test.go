@@ -131,6 +131,36 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// An entry that is refused is not taken, but is known if it was before.
+func TestRefused(t *testing.T) {
+	l := open(t, vfs.NewMem(), Options{})
+	refuse := func(e Entry) Entry {
+		e.Refused = errors.New("no")
+		return e
+	}
+	other := refuse(entry("a"))
+	other.Digest[0]++
+	got, err := l.Append(context.Background(), []Entry{refuse(entry("x")), entry("a"), refuse(entry("a")), other, refuse(Entry{}), entry("b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Receipt{{Err: errors.New("no")}, {Seq: 1}, {Seq: 1, Known: true}, {Err: ErrTokenReused}, {Err: errors.New("no")}, {Seq: 2}} {
+		if r := got[i]; r.Log != l.ID() || r.Seq != want.Seq || r.Known != want.Known || fmt.Sprint(r.Err) != fmt.Sprint(want.Err) {
+			t.Errorf("entry %d: %+v, not %+v", i, r, want)
+		}
+	}
+	if got := all(t, l, 0); len(got) != 2 {
+		t.Errorf("%d records", len(got))
+	}
+	// One that was refused is taken when it is not any more.
+	if r, err := l.Append(context.Background(), []Entry{refuse(entry("x"))}); err != nil || r[0].Err == nil || r[0].Seq != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r := add(t, l, entry("x")); r[0].Seq != 3 || r[0].Known {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A token is taken once: sent again it gets the first receipt, with other
 // content an error of its own, in one append, in the next, and after a restart.
 func TestTokens(t *testing.T) {

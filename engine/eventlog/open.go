@@ -82,6 +82,11 @@ func (l *Log) open() error {
 			return err
 		}
 	}
+	if !v.exists { // before anything is made, as it may not be to be had
+		if err := l.name(); err != nil {
+			return err
+		}
+	}
 	if err := l.openStore(v); err != nil {
 		return err
 	}
@@ -312,16 +317,18 @@ func (l *Log) openStore(v verified) (err error) {
 	return l.gate.err()
 }
 
+// name settles the id of a new log.
+func (l *Log) name() (err error) {
+	if l.opts.Replica != nil {
+		l.id, err = l.opts.Replica()
+		return err
+	}
+	_, _ = rand.Read(l.id[:]) // never fails
+	return nil
+}
+
 // make begins a new log.
 func (l *Log) make() error {
-	_, _ = rand.Read(l.id[:]) // never fails
-	if l.opts.Replica != nil {
-		id, err := l.opts.Replica()
-		if err != nil {
-			return err
-		}
-		l.id = id
-	}
 	l.state = state{commit: 1}
 	b := l.db.NewBatch()
 	err := errors.Join(b.Set(keyAbout, about{Version, l.id}.encode(), nil), b.Set(keyState, l.state.encode(nil), nil), l.db.Apply(b, pebble.Sync))

@@ -7,29 +7,85 @@ import (
 )
 
 // Model is a list of changes. What holds is worked out from all of them, without
-// regard to their order, as docs/live.md has it in words.
+// regard to their order but in that an erasure counts from the latest that was
+// said of the customer before, as docs/live.md has it in words.
 type Model struct {
 	world *World
 	by    map[string][]*Change // by what they name: a customer, an identifier, a pair
 	ids   map[string]bool
+	said  map[string]time.Time // by customer: the latest of its links, segments and consents
 }
 
 // Model makes a model without changes.
 func (w *World) Model() *Model {
-	return &Model{world: w, by: map[string][]*Change{}, ids: map[string]bool{}}
+	return &Model{world: w, by: map[string][]*Change{}, ids: map[string]bool{}, said: map[string]time.Time{}}
 }
 
-// Add adds a change, unless one of its id is there.
-func (m *Model) Add(c *Change) {
+// Has reports whether a change of an id is there.
+func (m *Model) Has(id string) bool { return m.ids[id] }
+
+// Refuses reports whether a change is not taken after those that are there, since
+// it names a customer who is erased, or was so at its time.
+func (m *Model) Refuses(c *Change) bool {
+	for _, customer := range named(c) {
+		list := m.of(customer, time.Time{}, "erase", "opt_in")
+		tenant, _, _ := strings.Cut(customer, ":")
+		if denied(list, tenant) || slices.ContainsFunc(list, func(x *Change) bool { return x.Type == "erase" && !x.At.Before(c.At) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// named are the customers that a link, a segment or a consent names.
+func named(c *Change) (list []string) {
+	switch c.Type {
+	case "opt_out", "opt_in", "erase":
+		return nil
+	case "link", "unlink":
+		for _, id := range [...]string{c.Left, c.Right} {
+			if customer, ok := strings.CutPrefix(id, "crm."); ok {
+				list = append(list, customer)
+			}
+		}
+		return list
+	}
+	return []string{c.Customer}
+}
+
+// Add adds a change, unless one of its id is there, and returns the time from
+// which it counts.
+func (m *Model) Add(c *Change) time.Time {
 	if m.ids[c.ID] {
-		return
+		return c.At
 	}
 	m.ids[c.ID] = true
+	for _, customer := range named(c) {
+		if c.At.After(m.said[customer]) {
+			m.said[customer] = c.At
+		}
+	}
+	if c.Type == "erase" {
+		if m.said[c.Customer].After(c.At) && !m.lifted(c) {
+			later := *c
+			later.At = m.said[c.Customer]
+			c = &later
+		}
+		if !m.said[c.Customer].After(c.At) {
+			delete(m.said, c.Customer)
+		}
+	}
 	about := c.Identifier + c.Customer
 	if c.Left != "" {
 		about = pair(c.Left, c.Right)
 	}
 	m.by[about] = append(m.by[about], c)
+	return c.At
+}
+
+// lifted reports whether an erasure is lifted already when it comes.
+func (m *Model) lifted(c *Change) bool {
+	return slices.ContainsFunc(m.by[c.Customer], func(x *Change) bool { return x.Type == "opt_in" && x.Tenant == c.Tenant && x.At.After(c.At) })
 }
 
 func pair(a, b string) string { return min(a, b) + " " + max(a, b) }

@@ -26,7 +26,8 @@
 //
 // An erasure cuts: links, segments and consent of the customer that are not
 // later than the latest erasure are gone for good, with their texts, whatever
-// lifts the erasure afterwards.
+// lifts the erasure afterwards. The engine has none that names a customer who is
+// erased, and makes an erasure as late as what was said before it.
 //
 // # Former keys
 //

@@ -31,6 +31,9 @@ func (s *Server) enrich(ctx *fasthttp.RequestCtx, q *request) *problem {
 	default:
 		return problemMode
 	}
+	if len(ctx.Request.Body()) > openrtb.MaxBytes { // where the server takes more of others
+		return problemBidLarge
+	}
 	if p := s.enter(ctx, q, 1); p != nil {
 		return p
 	}
@@ -56,5 +59,7 @@ func problemBid(err error) *problem {
 	}
 	return problemTooLarge // engine.ErrTooLarge, and no other
 }
+
+var problemBidLarge = &problem{status: 413, detail: "a bid request has at most 1 MiB"}
 
 var problemMode = &problem{status: 400, detail: "mode is full, the bid request with the additions, or patch, the additions alone"}

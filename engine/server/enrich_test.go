@@ -25,6 +25,12 @@ const (
 	oneData = `"user":{"data":[{"name":"acme.example","ext":{"segtax":501},"segment":[{"id":"A1"}]}]}`
 )
 
+// sized is a bid request of so many bytes.
+func sized(n int) string {
+	const begin, end = `{"device":{"ifa":"` + ifaOne + `"},"x":"`, `"}`
+	return begin + strings.Repeat("x", n-len(begin)-len(end)) + end
+}
+
 func TestEnrich(t *testing.T) {
 	r := start(t, Options{Clients: bidders()})
 	for _, c := range []struct {
@@ -49,7 +55,9 @@ func TestEnrich(t *testing.T) {
 		{"eids that are none", "?eids=yes", "dsp", onePage, 400, "eids"},
 		{"a client without the scope", "", "acme", onePage, 403, "scope enrich"},
 		{"nobody's key", "", "stranger", onePage, 401, "key"},
-		{"too large", "", "dsp", `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, 413, ""},
+		{"as large as may be", "", "dsp", sized(1 << 20), 200, oneData},
+		{"too large", "", "dsp", sized(1<<20 + 1), 413, "a larger bid request is not enriched"},
+		{"far too large", "", "dsp", sized(3 << 20), 413, "a larger bid request is not enriched"},
 	} {
 		got := r.ask(t, "POST", "/v1/openrtb/enrich"+c.query, c.client, c.body)
 		if got.status != c.status || !strings.Contains(got.body, c.want) || c.status == 204 && got.body != "" {
@@ -62,6 +70,8 @@ func TestEnrich(t *testing.T) {
 		}
 	}
 	checkProblem(t, r.ask(t, "GET", "/v1/openrtb/enrich", "dsp", ""), 405)
+	large := start(t, Options{Clients: bidders(), Limits: Limits{MaxBody: 2 << 20}})
+	checkProblem(t, large.ask(t, "POST", "/v1/openrtb/enrich", "dsp", sized(1<<20+1)), 413)
 }
 
 // What one request said about privacy is nothing that the next one says: on one

@@ -73,7 +73,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx, q *request) *problem {
 		c := &list[i]
 		c.line = l.Number
 		if c.event, err = event.Parse(l.Text); err != nil {
-			c.refuse = err.Error()
+			c.refuse, c.event.ID = err.Error(), event.ID(l.Text)
 		} else {
 			c.refuse = q.caller.mayChange(&c.event)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,9 +108,41 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestErasedIsToldToOwners tells who owns the tenant that a customer was erased, and
+// nobody else: to others, one who was is as one who was not.
+func TestErasedIsToldToOwners(t *testing.T) {
+	r, _ := startLive(t)
+	says := func(client, customer string) (list []string) {
+		_, a := r.post(t, client, strings.Join([]string{
+			`{"id":"l-` + customer + `","type":"link","left":"` + maidOne + `","right":"crm.` + customer + `"}`,
+			`{"id":"u-` + customer + `","type":"unlink","left":"crm.` + customer + `","right":"crm.globex:G-1"}`,
+			`{"id":"s-` + customer + `","type":"segment_remove","customer":"` + customer + `","segment":"vip"}`,
+			`{"id":"c-` + customer + `","type":"consent","customer":"` + customer + `","status":"withdrawn"}`,
+		}, "\n"))
+		for _, res := range a.Results {
+			list = append(list, res.Status+" "+res.Detail)
+		}
+		return list
+	}
+	r.post(t, "acme", eraseOne)
+	for _, client := range []string{"shared", "globex"} {
+		erased, other := says(client, "acme:C-1"), says(client, "acme:C-2")
+		if !slices.Equal(erased, other) || slices.ContainsFunc(erased, func(s string) bool { return strings.Contains(s, "erased") }) {
+			t.Errorf("%s is told %q, and of another customer %q", client, erased, other)
+		}
+	}
+	const gone = "refused the customer was erased; an opt_in lets it back"
+	if got := says("segments", "acme:C-1"); got[2] != gone || got[3] != gone {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestEventsByLine refuses lines by themselves.
 func TestEventsByLine(t *testing.T) {
 	r, _ := startLive(t)
+	if _, a := r.post(t, "acme", `{"id":"shape","type":"link"}`+"\n"+`{"type":"link"}`); len(a.Results) != 2 || a.Results[0].ID != "shape" || a.Results[1].ID != "" {
+		t.Errorf("ids of lines that are no changes: %+v", a)
+	}
 	for _, c := range []struct {
 		client, body string
 		status       int

@@ -3,19 +3,17 @@ package server
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/matchd/matchd/engine"
 )
 
 // Leader reads the key and returns whom the store follows.
 func (s *StoreConfig) Leader() (engine.Leader, error) {
-	key, err := os.ReadFile(s.FollowKeyFile)
+	key, err := ReadKeyFile(s.FollowKeyFile)
 	if err != nil {
 		return engine.Leader{}, fmt.Errorf("the key to follow with: %w", err)
 	}
-	return engine.Leader{URL: s.Follow, Key: strings.TrimSpace(string(key)), Store: s.FollowStore, Lag: s.Lag}, nil
+	return engine.Leader{URL: s.Follow, Key: key, Store: s.FollowStore, Lag: s.Lag}, nil
 }
 
 // Validate checks that what it takes to follow is there, or nothing of it.

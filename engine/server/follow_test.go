@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -320,6 +322,107 @@ func TestFollowerOfAnother(t *testing.T) {
 		if err := newEngine(t, twin(t, store)).Follow(filepath.Join(dir, "new"), l); err == nil || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("%+v: %v", l, err)
 		}
+	}
+}
+
+// TestFollowerRefusedAtFirst: a first start that is refused leaves nothing that is
+// in the way of the next one.
+func TestFollowerRefusedAtFirst(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
+	leader.post(t, "acme", optOut)
+	other, _ := leads(t, twin(t, store), filepath.Join(dir, "other"))
+	elsewhere, _ := leads(t, func() *snapshot.Store { s := newStore(t); publish(t, s, asOf); return s }(), filepath.Join(dir, "elsewhere"))
+	bound := twin(t, store)
+	must(t, bound.SetLog(leader.pools.All()[0].Changes().Log().ID().String()))
+	replica := filepath.Join(dir, "replica")
+	for what, at := range map[string]engine.Leader{
+		"another log than the store's":  {URL: "http://" + other.Addr(), Key: "key-root"},
+		"the log of another key":        {URL: "http://" + elsewhere.Addr(), Key: "key-root"},
+		"a key that the leader refuses": {URL: "http://" + leader.Addr(), Key: "wrong"},
+	} {
+		e, err := engine.New(engine.Options{Store: bound})
+		must(t, err)
+		if err := e.Follow(replica, at); err == nil {
+			t.Errorf("%s: it follows", what)
+		}
+		must(t, e.Close())
+		if _, err := os.Stat(replica); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: something is left: %v", what, err)
+		}
+	}
+	f := followerOf(t, bound, replica, engine.Leader{URL: "http://" + leader.Addr()})
+	until(t, "the opt-out", func() bool {
+		return strings.Contains(f.ask(t, "GET", "/v1/match?id="+maidOne, "acme", "").body, "opted_out")
+	})
+}
+
+// TestPromoted: a follower that is started without a leader goes on with the same
+// log, and so does another follower of it.
+func TestPromoted(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	leader, end := leads(t, store, filepath.Join(dir, "leader"))
+	w := newWire(t, leader.Addr())
+	at := engine.Leader{URL: w.url(), Lag: engine.MinLag}
+	one := followerOf(t, twin(t, store), filepath.Join(dir, "one"), at)
+	two := followerOf(t, twin(t, store), filepath.Join(dir, "two"), at)
+	_, first := leader.post(t, "acme", optOut+"\n"+`{"id":"s","type":"segment_add","customer":"acme:C-2","segment":"vip"}`)
+	log := leader.pools.All()[0].Changes().Log()
+	has := func(f *following, seq uint64) func() bool {
+		return func() bool { last, _, _ := f.changes().Log().Last(); return last == seq }
+	}
+	seq, _, hash := log.Last()
+	until(t, "both have all", func() bool { return has(one, seq)() && has(two, seq)() })
+	id := log.ID()
+	// The leader is lost for good, and the first follower takes its place.
+	end()
+	w.cut()
+	one.close()
+	promoted, _ := leads(t, one.store, one.dir)
+	addr := promoted.Addr()
+	w.to.Store(&addr)
+	log = promoted.pools.All()[0].Changes().Log()
+	if last, _, h := log.Last(); log.ID() != id || last != seq || h != hash {
+		t.Errorf("the log is %s, and ends at %d, %s; it was %s, %d, %s", log.ID(), last, h, id, seq, hash)
+	}
+	promoted.matches(t, "acme", "opted_out") // what was taken before is obeyed
+	_, again := promoted.post(t, "acme", optOut)
+	if r := again.Results[0].Receipts[0]; !r.Known || r.Hash != first.Results[0].Receipts[0].Hash {
+		t.Errorf("sent again: %+v, and it was %+v", r, first.Results[0])
+	}
+	_, next := promoted.post(t, "acme", optBack+"\n"+`{"id":"e","type":"erase","tenant":"acme","customer":"acme:C-2"}`)
+	if r := next.Results[0].Receipts[0]; r.Log != id.String() || r.Seq != int(seq)+1 {
+		t.Errorf("the next change is %+v, after %d", r, seq)
+	}
+	promoted.matches(t, "acme", `"matched"`) // and what is taken now
+	until(t, "the other follower has the same log", func() bool {
+		return has(two, seq+2)() && exported(t, two.changes().Log()) == exported(t, log)
+	})
+	two.matches(t, "acme", `"matched"`)
+	until(t, "ready", func() bool { status, _ := two.ready(t); return status == 200 })
+	if !strings.Contains(exported(t, log), "true") {
+		t.Error("nothing is redacted")
+	}
+	// One chain, from the first record to the last, is what a restart finds.
+	before := hash
+	must(t, log.Export(seq, func(eventlog.Extent) error { return nil }, func(s *eventlog.Sealed) error {
+		if s.Prev != before {
+			t.Errorf("record %d follows %s, not %s", s.Seq, s.Prev, before)
+		}
+		before = s.Hash
+		return nil
+	}))
+	two.close()
+	alone, _ := leads(t, two.store, two.dir) // as the next leader
+	if last, _, h := alone.pools.All()[0].Changes().Log().Last(); last != seq+2 || h != before {
+		t.Errorf("the other follower's log ends at %d, %s", last, h)
+	}
+	if _, a := alone.post(t, "acme", `{"id":"x","type":"segment_add","customer":"acme:C-2","segment":"vip"}`); !strings.Contains(a.Results[0].Detail, "was erased") {
+		t.Errorf("%+v", a)
 	}
 }
 
