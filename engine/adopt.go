@@ -102,7 +102,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 		if have, err = have.Rebase(applied, 0); err != nil {
 			return changed{}, err
 		}
-		next = c.engine.beside(g, have)
+		next = c.engine.beside(g, g.rename(have))
 	} else {
 		b := overlay.NewBuilder(applied)
 		err := c.scan(0, names, func(seq uint64, change *overlay.Change) {
@@ -112,7 +112,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 		if err != nil {
 			return changed{}, err
 		}
-		next = c.engine.beside(g, b.Build())
+		next = c.engine.beside(g, g.rename(b.Build()))
 	}
 	c.mu.Lock()
 	through, _, _ := c.log.Last()
@@ -127,7 +127,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 			c.mu.Unlock()
 			return changed{}, err
 		}
-		next, list = c.engine.beside(g, have), nil
+		next, list = c.engine.beside(g, g.rename(have)), nil
 	}
 	c.names, c.gen, c.through = names, g, max(c.through, through)
 	c.ledger.unstick()
@@ -138,7 +138,7 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 
 // namesOf are the names of a generation that changes are bound to.
 func (c *Changes) namesOf(g *generation) *event.Names {
-	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key, Normalised: g.Normalised}
+	names := &event.Names{Namespaces: g.Namespaces, Hasher: g.hasher, Key: c.key, Former: c.former, Normalised: g.Normalised}
 	if values := c.engine.opts.Values; values != nil {
 		names.CheckKey, names.CheckText = values(g.Namespaces)
 	}
@@ -197,7 +197,7 @@ func (e *Engine) change(g *generation, c changed, list []overlay.Change) changed
 			}
 		}
 	}
-	next := changed{overlay: c.overlay.With(list), persons: c.persons}
+	next := changed{overlay: g.renameNamed(c.overlay.With(list), list), persons: c.persons}
 	next.persons = e.relink(g, next, touched)
 	return next
 }

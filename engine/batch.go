@@ -24,6 +24,7 @@ type Batch struct {
 
 	slots   [stage]slot
 	aimed   int // slots that are hashed already
+	former  []formerHash
 	key     []byte
 	record  []byte          // the bytes of current
 	current snapshot.Record // the record that is being answered from

@@ -26,6 +26,7 @@ type Changes struct {
 	engine *Engine
 	log    Log
 	key    string
+	former []event.FormerKey // that the store had before
 	// follower follows another daemon, or is nil where the store takes its changes
 	// itself.
 	follower *follower
@@ -55,11 +56,11 @@ func (e *Engine) OpenChanges(dir string) error { return e.openChanges(dir, nil) 
 
 // openChanges opens the log of changes that the store takes itself, or follows.
 func (e *Engine) openChanges(dir string, f *follower) error {
-	secret, err := e.opts.Store.Secret()
+	keys, err := e.opts.Store.Keys()
 	if err != nil {
 		return err
 	}
-	c := &Changes{engine: e, key: secret.ID(), follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &Changes{engine: e, key: keys.Secret.ID(), former: event.FormerKeys(keys), follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	if f != nil {
 		f.changes = c
 	}
@@ -111,7 +112,7 @@ func (c *Changes) fits(r eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	if b.Key != "" && b.Key != c.key {
+	if names := (event.Names{Key: c.key, Former: c.former}); b.Key != "" && !names.Knows(b.Key) {
 		return fmt.Errorf("%w: the log belongs to a store whose key is %s, and this one's is %s", overlay.ErrKey, b.Key, c.key)
 	}
 	return nil
@@ -195,6 +196,7 @@ func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e
 	if err != nil {
 		return eventlog.Entry{}, err
 	}
+	known(o, &b)
 	refused := heed(o, names, &b)
 	if e.Type == event.Erase {
 		if b.Contacts, err = c.engine.contacts(b.Hash); err != nil {
@@ -321,17 +323,19 @@ func (c *Changes) redactOnce() {
 
 // erased reports whether a customer was erased at a time or later.
 func erased(o *overlay.Overlay, names *event.Names, customer string, at int64) bool {
-	h, err := names.Hash(customer)
+	hashes, err := names.Hashes(customer)
 	if err != nil {
 		return false
 	}
-	e, ok := o.Get(h)
-	if !ok {
-		return false
-	}
-	for x := range e.Erasures() {
-		if x.At >= at {
-			return true
+	for _, h := range hashes {
+		e, ok := o.Get(h)
+		if !ok {
+			continue
+		}
+		for x := range e.Erasures() {
+			if x.At >= at {
+				return true
+			}
 		}
 	}
 	return false

@@ -248,7 +248,7 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	if err := e.heeds(); err != nil {
 		return err
 	}
-	secret, err := e.opts.Store.Secret()
+	keys, err := e.opts.Store.Keys()
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (e *Engine) load(cur snapshot.Current, forced bool) error {
 	e.numbers++
 	g := &generation{
 		Snapshot: snap, number: e.numbers, name: snap.Name(), current: cur,
-		secret: secret, hasher: snapshot.IdentifierHasher(secret), opened: e.opts.Now(),
+		secret: keys.Secret, hasher: snapshot.IdentifierHasher(keys.Secret), former: keys.IdentifierHashers(), opened: e.opts.Now(),
 		maxAge: min(snap.LinkMaxAge, cmp.Or(e.opts.LinkMaxAge, math.MaxInt)),
 	}
 	// A profile asked for by its own customer id is as good as authenticated on

@@ -18,6 +18,7 @@ type generation struct {
 	name    string
 	secret  index.Secret
 	hasher  index.Hasher
+	former  []index.Hasher      // of identifiers, under the keys that the store had before
 	self    snapshot.Strength   // of the path from an identifier to itself
 	devices bitset              // namespaces of advertising ids of devices
 	bids    []string            // by segment: its id in bid requests, or empty

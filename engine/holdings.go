@@ -116,6 +116,13 @@ func (e *Engine) Holdings(id string) (out Holdings, err error) {
 	})
 	if err == nil && !out.Found {
 		out.Live = s.heldFacts(out.Live, out.Identifier, g.hasher.Sum(key))
+		for _, former := range g.former {
+			for _, fact := range s.heldFacts(nil, out.Identifier, former.Sum(key)) {
+				if !slices.ContainsFunc(out.Live, func(f HeldFact) bool { return f.Seq == fact.Seq }) {
+					out.Live = append(out.Live, fact)
+				}
+			}
+		}
 	}
 	return out, err
 }

@@ -175,7 +175,7 @@ func (c *Changes) look(ctx context.Context, s *snapshot.Snapshot, named snapshot
 			if !ok {
 				continue
 			}
-			there, err := s.Contains(e.hash)
+			there, err := contains(s, e.hash)
 			switch {
 			case err != nil:
 				return err

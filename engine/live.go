@@ -27,7 +27,7 @@ func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
 		e, changed = s.live.Get(t.hash)
 	}
 	b.live.asked = changed
-	if !changed && len(b.without) == 0 {
+	if !changed && len(b.without) == 0 && len(b.former) == 0 {
 		return asks, false
 	}
 	b.live.asks = append(b.live.asks[:0], asks...)
@@ -38,9 +38,14 @@ func (s *Session) may(b *Batch, t *slot) (asks bitset, told bool) {
 		if b.without.has(i) {
 			b.live.asks.remove(i)
 		}
-		if name := s.gen.Tenants[i].Name; changed && e.Withheld(name) {
+		name := s.gen.Tenants[i].Name
+		withheld, optedOut := s.formerly(b, t, name)
+		if changed && e.Withheld(name) {
+			withheld, optedOut = true, optedOut || e.OptedOut(name)
+		}
+		if withheld {
 			b.live.asks.remove(i)
-			told = told || e.OptedOut(name) && !s.access.tenants[i].shared
+			told = told || optedOut && !s.access.tenants[i].shared
 		}
 	}
 	return b.live.asks, told
@@ -64,14 +69,22 @@ func (s *Session) withhold(b *Batch, ids [][]byte) {
 		if b.key, ns, err = s.gen.Namespaces.AppendKey(b.key[:0], id); err != nil {
 			continue
 		}
-		e, ok := s.live.Get(s.gen.hasher.Sum(b.key))
-		if !ok {
-			continue
+		s.withholdBy(b, ns, s.gen.hasher.Sum(b.key))
+		for _, former := range s.gen.former {
+			s.withholdBy(b, ns, former.Sum(b.key))
 		}
-		for i := range s.gen.Tenants {
-			if s.access.asks[ns].has(i) && !s.access.tenants[i].shared && e.OptedOut(s.gen.Tenants[i].Name) {
-				b.without.add(i)
-			}
+	}
+}
+
+// withholdBy is withhold for one hash of an identifier.
+func (s *Session) withholdBy(b *Batch, ns index.NamespaceID, h index.Hash) {
+	e, ok := s.live.Get(h)
+	if !ok {
+		return
+	}
+	for i := range s.gen.Tenants {
+		if s.access.asks[ns].has(i) && !s.access.tenants[i].shared && e.OptedOut(s.gen.Tenants[i].Name) {
+			b.without.add(i)
 		}
 	}
 }

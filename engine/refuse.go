@@ -78,17 +78,13 @@ func unlessErased(o *overlay.Overlay, names *event.Names, text string, at int64)
 
 // customerHashes are the hashes of an identifier that is a customer's: under the
 // key of today, and under those of before, by which erasures may be kept.
-func customerHashes(names *event.Names, text string) (list []index.Hash) {
+func customerHashes(names *event.Names, text string) []index.Hash {
 	if !strings.HasPrefix(text, index.CRMPrefix) {
 		return nil
 	}
-	key, _, err := names.Namespaces.AppendKey(nil, []byte(text))
+	list, err := names.Hashes(text)
 	if err != nil {
 		return nil
-	}
-	list = append(list, names.Hasher.Sum(key))
-	for _, f := range names.Former {
-		list = append(list, f.Hasher.Sum(key))
 	}
 	return list
 }

@@ -123,8 +123,12 @@ func (s *Session) hashAll(b *Batch, ids [][]byte) {
 	if b.key == nil {
 		b.key = make([]byte, 0, index.MaxKey) // a text that is no identifier would not leave one
 	}
+	b.former = b.former[:0]
 	for i := range ids {
 		b.key = s.hash(&b.slots[i], b.key, ids[i])
+		if len(s.gen.former) > 0 {
+			s.hashFormer(b, &b.slots[i])
+		}
 	}
 }
 

@@ -43,8 +43,9 @@ type Bound struct {
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
 	Contacts []index.Hash
-	// Former are the hashes, under former keys of the store, of what an opt-in
-	// lets back: opt-outs and erasures may be known by these alone.
+	// Former are the hashes under former keys of the store, ascending, of what an
+	// opt-out, an opt-in or an erasure is about: what was said of it before may be
+	// known by these alone.
 	Former []index.Hash
 }
 
@@ -108,6 +109,20 @@ func (n *Names) Hash(text string) (index.Hash, error) {
 		return index.Hash{}, err
 	}
 	return n.Hasher.Sum(key), nil
+}
+
+// Hashes returns the hash of an identifier, in the snapshot's way, and those under
+// former keys after it.
+func (n *Names) Hashes(text string) ([]index.Hash, error) {
+	key, _, err := n.Namespaces.AppendKey(nil, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	list := []index.Hash{n.Hasher.Sum(key)}
+	for _, f := range n.Former {
+		list = append(list, f.Hasher.Sum(key))
+	}
+	return list, nil
 }
 
 // Bind binds a change that arrived at a time from a client. Its error says what
@@ -187,12 +202,10 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	b.Hash = n.Hasher.Sum(key)
-	if b.Type == OptIn {
-		for _, f := range n.Former {
-			b.Former = append(b.Former, f.Hasher.Sum(key))
-		}
-		slices.SortFunc(b.Former, index.Hash.Compare)
+	for _, f := range n.Former {
+		b.Former = append(b.Former, f.Hasher.Sum(key))
 	}
+	slices.SortFunc(b.Former, index.Hash.Compare)
 	switch name := n.Namespaces.At(ns).Name; {
 	case b.Type == Erase:
 		b.Normalised = FormatNormalised(n.Normalised) // of its contacts

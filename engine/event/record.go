@@ -46,11 +46,11 @@ func (b *Bound) Append(dst []byte) []byte {
 		if b.Type == Erase {
 			dst = appendHashes(dst, b.Contacts)
 		}
-		switch {
-		case b.Type == OptIn && len(b.Former) > 0:
-			dst = appendHashes(dst, b.Former)
-		case b.Normalised != "":
+		if b.Normalised != "" || len(b.Former) > 0 {
 			dst = appendText(dst, b.Normalised)
+		}
+		if len(b.Former) > 0 {
+			dst = appendHashes(dst, b.Former)
 		}
 	}
 	return dst
@@ -103,14 +103,13 @@ func Decode(body []byte) (Bound, error) {
 		if b.Type == Erase {
 			b.Contacts = r.hashes()
 		}
-		switch {
-		case len(r.b) == 0:
-		case b.Type == OptIn:
+		if len(r.b) > 0 {
+			b.Normalised = r.text()
+			r.failed = r.failed || b.Normalised != "" && b.Type == OptIn || b.Normalised == "" && len(r.b) == 0
+		}
+		if len(r.b) > 0 {
 			b.Former = r.hashes()
 			r.failed = r.failed || len(b.Former) == 0
-		default:
-			b.Normalised = r.text()
-			r.failed = r.failed || b.Normalised == ""
 		}
 	default:
 		r.failed = true

@@ -39,11 +39,13 @@ func NewBuilder(applied uint64) *Builder {
 func (b *Builder) Add(c *Change) {
 	b.seq = max(b.seq, c.Seq)
 	switch e := &c.Event; {
-	case e.Type == event.Erase:
-		// What it cuts has to be there.
+	case e.Type == event.Erase || len(e.Former) > 0:
+		// What it cuts, or what hangs on former hashes, has to be there.
 		b.flush()
 		b.m.apply(c)
-		b.cuts[c.left] = max(b.cuts[c.left], e.At)
+		if at := cutAt(b.m.get(c.left)); at > 0 {
+			b.cuts[c.left] = at
+		}
 	case c.keeps() || len(b.cuts) == 0 || e.At > max(b.cuts[c.left], b.cuts[c.right]):
 		b.m.facts(c, b.wait)
 	}

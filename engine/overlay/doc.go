@@ -29,6 +29,14 @@
 // lifts the erasure afterwards. The engine has none that names a customer who is
 // erased, and makes an erasure as late as what was said before it.
 //
+// # Former keys
+//
+// Of a store that was moved to another key, opt-outs and erasures of before are
+// kept under hashes of the key that it had then, and hang on these. Where somebody
+// knows an identifier's hash of today too, [Overlay.Rename] has hang on that all
+// that hangs on the former one; so does a change that names both, which holds of
+// both.
+//
 // # What a snapshot has
 //
 // Facts carry the sequence number of the change that made them what they are.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/index"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // A fact is what a change says of one identifier: an item of its entry.
@@ -29,6 +30,9 @@ func (m *merger) apply(c *Change) {
 		return
 	}
 	m.facts(c, m.join)
+	for _, former := range c.Event.Former {
+		m.rename(snapshot.Renamed{Old: former, New: c.left})
+	}
 	if c.Event.Type == event.Erase {
 		m.cut(c.left)
 	}
@@ -110,17 +114,13 @@ func (m *merger) facts(c *Change, emit func(*fact)) {
 		f.kind = kindConsent
 	default:
 		m.key = append(m.key[:0], b.Tenant...)
-		switch {
-		case b.Type == event.Erase:
-			m.value = words(m.value[:0], seq, at, 0)
-			f.kind = kindErasure
-		case b.Type == event.OptIn && b.OfCustomer:
-			m.value = words(m.value[:0], seq, 0, at)
-			f.kind = kindErasure
-		default:
-			m.value = append(words(m.value[:0], seq, at), flag(b.Type == event.OptIn))
-			f.kind = kindOptOut
+		for _, former := range b.Former {
+			m.privacy(c, &f)
+			f.hash, f.key, f.value = former, m.key, m.value
+			emit(&f)
 		}
+		m.privacy(c, &f)
+		f.hash = c.left
 	}
 	f.key, f.value = m.key, m.value
 	emit(&f)
@@ -130,6 +130,23 @@ func (m *merger) facts(c *Change, emit func(*fact)) {
 		emit(&fact{hash: c.left, kind: kindContact, key: m.key, value: m.value})
 		m.key = hashKey(m.key[:0], c.left)
 		emit(&fact{hash: contact, kind: kindContactOf, key: m.key, value: m.value})
+	}
+}
+
+// privacy makes kind and value of the fact that an opt-out, an opt-in or an
+// erasure is.
+func (m *merger) privacy(c *Change, f *fact) {
+	b := &c.Event
+	switch seq, at := c.Seq, uint64(b.At); {
+	case b.Type == event.Erase:
+		m.value = words(m.value[:0], seq, at, 0)
+		f.kind = kindErasure
+	case b.Type == event.OptIn && b.OfCustomer:
+		m.value = words(m.value[:0], seq, 0, at)
+		f.kind = kindErasure
+	default:
+		m.value = append(words(m.value[:0], seq, at), flag(b.Type == event.OptIn))
+		f.kind = kindOptOut
 	}
 }
 

@@ -26,7 +26,8 @@ func TestTLSSaysGoodbye(t *testing.T) {
 		"idle":           get + "\r\n",
 		"late":           get,
 	} {
-		r := start(t, Options{TLS: &w.TLSOptions, Limits: Limits{IdleTimeout: 100 * time.Millisecond, ReadTimeout: 100 * time.Millisecond}})
+		// A slow machine has a second for the handshake.
+		r := start(t, Options{TLS: &w.TLSOptions, Limits: Limits{IdleTimeout: time.Second, ReadTimeout: time.Second}})
 		config := w.caller(t)
 		config.MaxVersion = tls.VersionTLS12 // which shows the kind of a record
 		wire := &tapped{Conn: r.dial(t)}
