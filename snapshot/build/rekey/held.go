@@ -48,22 +48,15 @@ func readHeld(log *eventlog.Log, keys snapshot.Keys) (h held, err error) {
 			h.keys = append(h.keys, b.Key)
 		}
 		h.hashes = append(append(append(h.hashes, b.Hash), b.Contacts...), b.Former...)
-		if len(h.hashes) == cap(h.hashes) { // many are of the same
-			h.tidy()
-		}
 		return nil
 	})
 	if err != nil {
 		return h, fmt.Errorf("live changes: %w", err)
 	}
-	h.tidy()
 	slices.Sort(h.keys)
-	return h, nil
-}
-
-func (h *held) tidy() {
 	slices.SortFunc(h.hashes, index.Hash.Compare)
 	h.hashes = slices.Compact(h.hashes)
+	return h, nil
 }
 
 // has reports whether something hangs on a hash.

@@ -66,8 +66,17 @@ func (m *mover) rewrite(ctx context.Context, old *snapshot.Snapshot) (out snapsh
 		return out, nil, err
 	}
 	out, hash, err = w.Finish()
-	m.report.Identifiers, m.report.Renamed = out.Counts.Identifiers, int64(len(r.renamed))
+	m.report.Identifiers, m.report.Renamed = out.Counts.Identifiers, identifiers(r.renamed)
 	return out, hash, err
+}
+
+// identifiers counts those that are renamed, some from several hashes.
+func identifiers(list []snapshot.Renamed) int64 {
+	seen := map[index.Hash]struct{}{}
+	for _, r := range list {
+		seen[r.New] = struct{}{}
+	}
+	return int64(len(seen))
 }
 
 // snapshotID hashes all that the snapshot depends on.
