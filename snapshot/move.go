@@ -13,15 +13,14 @@ import (
 // Move is a store that is being moved to another key: under the store's lock, a
 // draft to write the current snapshot into under that key. The steps are
 //
-//  1. [Move.Prepare] puts the new key beside the one in secret.key;
+//  1. [Move.Prepare] puts the new key beside the one in secret.key, and a MOVE that
+//     names it: once the store has that key, the move is unfinished;
 //  2. [Move.Publish] publishes the snapshot under the new key: that CURRENT
 //     names it is the switch, see [Store.Secret]. A store without a snapshot goes
 //     without this step, and the next one is its switch;
 //  3. [Move.Settle] puts the new key into secret.key, and the one that was there
 //     beside it;
-//  4. and removes what nobody can read or needs any more, at last the new key's
-//     second copy. While that is there, and the store has its key, a move is
-//     unfinished.
+//  4. and removes what nobody can read or needs any more, MOVE at last.
 //
 // A store that a move was killed in has one of the two keys and opens.
 type Move struct {
@@ -63,16 +62,25 @@ func (m *Move) look() (err error) {
 		}
 		m.pinned = true
 	}
-	switch _, err := os.Stat(s.keyPath(m.From.ID())); {
-	case err == nil:
-		m.Unfinished, m.To = true, m.From
-		m.From, err = s.secretKey()
+	line, err := os.ReadFile(s.path(keysName, moveName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
-	case !errors.Is(err, fs.ErrNotExist):
+	}
+	if m.Unfinished = string(line) == moveLine(m.From); m.Unfinished {
+		m.To = m.From
+		m.From, err = s.secretKey()
 		return err
 	}
 	return nil
 }
+
+// The file in the folder of keys that names the one that the store is moved to.
+const (
+	moveName   = "MOVE"
+	movePrefix = "matchd-move 1 "
+)
+
+func moveLine(to index.Secret) string { return movePrefix + to.ID() + "\n" }
 
 // Prepare puts a new key into the store, which goes on with the one that it has.
 // named are the ids of the keys by which opt-outs and erasures are known: a key
@@ -87,11 +95,14 @@ func (m *Move) Prepare(to index.Secret, named []string) error {
 		return fmt.Errorf("the store had the key %s before: move it to one that it never had", to.ID())
 	}
 	m.To = to
-	if err := m.sweep(named); err != nil {
+	if err := m.sweep(append([]string{m.From.ID()}, named...)); err != nil {
 		return fmt.Errorf("remove keys: %w", err)
 	}
 	if err := s.addKey(to); err != nil {
 		return fmt.Errorf("write key %s: %w", to.ID(), err)
+	}
+	if err := writeFile(s.fs, s.path(keysName, moveName), []byte(moveLine(to)), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", moveName, err)
 	}
 	return nil
 }
@@ -107,7 +118,7 @@ func (s *Store) addKey(secret index.Secret) error {
 	return writeFile(s.fs, s.keyPath(secret.ID()), FormatSecret(secret), 0o600)
 }
 
-// sweep removes the keys in the folder of keys that are not named.
+// sweep removes the keys in the folder of keys that are not named, but the new one.
 func (m *Move) sweep(named []string) error {
 	ids, err := m.store.keyFiles()
 	if err != nil {
@@ -178,12 +189,13 @@ func (m *Move) Settle(named []string) (out Settled, err error) {
 	if err := m.sweep(named); err != nil {
 		return out, fmt.Errorf("remove keys: %w", err)
 	}
-	// Last, since it says that the move is not settled.
-	if err := s.fs.RemoveAll(s.keyPath(m.To.ID())); err != nil {
-		return out, err
-	}
-	if err := s.fs.SyncDir(s.path(keysName)); err != nil {
-		return out, err
+	for _, path := range []string{s.keyPath(m.To.ID()), s.path(keysName, moveName)} {
+		if err := s.fs.RemoveAll(path); err != nil {
+			return out, err
+		}
+		if err := s.fs.SyncDir(s.path(keysName)); err != nil {
+			return out, err
+		}
 	}
 	if out.Former, err = s.keyFiles(); err != nil || len(out.Former) > 0 {
 		return out, err
