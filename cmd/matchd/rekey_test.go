@@ -20,7 +20,7 @@ import (
 // rekeyed is a daemon whose store is moved from key to key.
 type rekeyed struct {
 	erased
-	makes   *livetest.Generator
+	makes    *livetest.Generator
 	withheld bool // whether opt-outs, opt-ins and erasures are among the changes
 }
 

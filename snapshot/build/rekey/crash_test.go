@@ -2,7 +2,6 @@ package rekey_test
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -142,7 +141,7 @@ func TestMoveKilledAtEveryStep(t *testing.T) {
 			if c.olds < 5 || c.news < 5 || c.completed < 3 {
 				t.Errorf("%d with the former key, %d with the new one, %d completed: too few", c.olds, c.news, c.completed)
 			}
-			t.Log(fmt.Sprintf("%d steps, %d with the former key, %d with the new one, %d completed", steps.Count(), c.olds, c.news, c.completed))
+			t.Logf("%d steps, %d with the former key, %d with the new one, %d completed", steps.Count(), c.olds, c.news, c.completed)
 		})
 	}
 }
