@@ -26,6 +26,7 @@ var importRules = map[string][]string{
 	"snapshot/resolve":         {"index", "snapshot"},
 	"snapshot/build":           {"index", "snapshot", "snapshot/resolve", "snapshot/build/..."},
 	"snapshot/build/fold":      {"index", "snapshot", "snapshot/build", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay"},
+	"snapshot/build/rekey":     {"index", "snapshot", "snapshot/build", "snapshot/build/fold", "snapshot/build/spill", "engine/event", "engine/eventlog", "engine/overlay"},
 	"engine":                   {"index", "snapshot", "snapshot/resolve", "engine/audit", "engine/event", "engine/eventlog", "engine/eventlog/feed", "engine/overlay", "engine/openrtb", "engine/persons", "engine/privacy", "engine/proof", "engine/swap"},
 	"engine/audit":             {"index", "snapshot"},
 	"engine/event":             {"index", "snapshot"},

@@ -14,11 +14,13 @@ type SectionSize struct {
 
 // Inspection describes a snapshot by measuring it.
 type Inspection struct {
-	Name     string        `json:"snapshot"`
-	Manifest Manifest      `json:"manifest"`
-	Revision int           `json:"format_revision"`
-	Outdated bool          `json:"outdated"` // see Snapshot.Outdated
-	Bytes    int64         `json:"bytes"`
+	Name     string   `json:"snapshot"`
+	Manifest Manifest `json:"manifest"`
+	Revision int      `json:"format_revision"`
+	Outdated bool     `json:"outdated"` // see Snapshot.Outdated
+	Bytes    int64    `json:"bytes"`
+	// Renamed is how many entries the section renamed has.
+	Renamed  int           `json:"renamed,omitempty"`
 	Sections []SectionSize `json:"sections"` // in the order of the files
 	// Fill is the share of the table's slots that are taken, Spilled the
 	// share of its lines that go on in the next one.
@@ -40,7 +42,7 @@ func (s *Snapshot) Inspect(probes int) (in Inspection, err error) {
 }
 
 func (s *Snapshot) inspect(probes int) (Inspection, error) {
-	in := Inspection{Name: s.Name(), Manifest: s.Manifest, Revision: int(s.manifest.header.revision), Outdated: s.Outdated(), Bytes: s.Bytes(), Probes: probes}
+	in := Inspection{Name: s.Name(), Manifest: s.Manifest, Revision: int(s.manifest.header.revision), Outdated: s.Outdated(), Bytes: s.Bytes(), Renamed: len(s.Renamed), Probes: probes}
 	sizes := map[string]int{}
 	tail := int64(0)
 	for _, f := range append([]*file{s.manifest}, s.files...) {

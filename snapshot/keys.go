@@ -1,11 +1,11 @@
 package snapshot
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/matchd/matchd/index"
@@ -20,39 +20,105 @@ type Keys struct {
 	Former []index.Secret
 }
 
-// The folder of a store's keys beside the one that it has, a file each.
+// The folder of the keys that a store had before, and of the one that it is moved
+// to, a file each.
 const (
 	keysName  = "keys"
 	keySuffix = ".key"
 )
+
+// Secret returns the secret that the store's current snapshot was made with.
+// That is the one in secret.key, but while the store is moved to another: what
+// CURRENT names says which of the two it is; see [Store.BeginMove].
+func (s *Store) Secret() (secret index.Secret, err error) {
+	if secret, err = s.secretKey(); err != nil {
+		return secret, err
+	}
+	id, err := s.currentKey()
+	if err != nil || id == "" || id == secret.ID() {
+		return secret, err
+	}
+	other, err := s.keyFile(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.secretKey() // the move may have ended meanwhile
+	}
+	return other, err
+}
+
+// secretKey returns the secret in secret.key.
+func (s *Store) secretKey() (index.Secret, error) { return ReadSecret(s.path(secretName)) }
+
+// currentKey names the key of the current snapshot. It is empty where only
+// secret.key can say which one the store has: there is no folder of keys, or no
+// snapshot whose manifest can be read.
+func (s *Store) currentKey() (string, error) {
+	_, err := os.Stat(s.path(keysName))
+	if err == nil {
+		var cur Current
+		if cur, err = s.Current(); err == nil {
+			var m Manifest
+			if m, err = s.ReadManifest(cur); err == nil {
+				return m.KeyID, nil
+			}
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoSnapshot) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrVersion) {
+		return "", nil
+	}
+	return "", err
+}
+
+// keyPath is where a key lies within the folder of keys.
+func (s *Store) keyPath(id string) string { return s.path(keysName, id+keySuffix) }
+
+// keyFile reads a key in the folder of keys.
+func (s *Store) keyFile(id string) (secret index.Secret, err error) {
+	secret, err = ReadSecret(s.keyPath(id))
+	if err == nil && secret.ID() != id {
+		err = fmt.Errorf("the key in %s is %s", s.keyPath(id), secret.ID())
+	}
+	return secret, err
+}
+
+// keyFiles lists the ids of the keys in the folder of keys, ascending.
+func (s *Store) keyFiles() (ids []string, err error) {
+	list, err := os.ReadDir(s.path(keysName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, f := range list {
+		if id, ok := strings.CutSuffix(f.Name(), keySuffix); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
+}
 
 // Keys returns the store's secrets.
 func (s *Store) Keys() (k Keys, err error) {
 	if k.Secret, err = s.Secret(); err != nil {
 		return k, err
 	}
-	list, err := os.ReadDir(s.path(keysName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return k, nil
-	}
+	ids, err := s.keyFiles()
 	if err != nil {
 		return k, err
 	}
-	for _, f := range list {
-		id, ok := strings.CutSuffix(f.Name(), keySuffix)
-		if !ok || id == k.Secret.ID() {
-			continue
+	for _, id := range ids {
+		former, err := s.keyFile(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a move ends
 		}
-		former, err := ReadSecret(s.path(keysName, f.Name()))
 		if err != nil {
 			return k, err
 		}
-		if former.ID() != id {
-			return k, fmt.Errorf("the key in %s is %s", s.path(keysName, f.Name()), former.ID())
-		}
 		k.Former = append(k.Former, former)
 	}
-	return k, nil
+	// Until a move is settled, secret.key is the former one.
+	own, err := s.secretKey()
+	k.Former = append(k.Former, own)
+	slices.SortFunc(k.Former, func(a, b index.Secret) int { return strings.Compare(a.ID(), b.ID()) })
+	k.Former = slices.DeleteFunc(slices.Compact(k.Former), func(f index.Secret) bool { return f == k.Secret })
+	return k, err
 }
 
 // IdentifierHashers returns the hashers of identifiers under the secrets of
@@ -63,45 +129,4 @@ func (k Keys) IdentifierHashers() []index.Hasher {
 		list = append(list, IdentifierHasher(former))
 	}
 	return list
-}
-
-// Renamed is an identifier of a snapshot on which opt-outs and erasures hang
-// under a hash of a former key of the store.
-type Renamed struct {
-	Old, New index.Hash
-}
-
-// Compare orders by Old, then by New.
-func (r Renamed) Compare(o Renamed) int {
-	if c := r.Old.Compare(o.Old); c != 0 {
-		return c
-	}
-	return r.New.Compare(o.New)
-}
-
-const renamedSize = 32
-
-// appendRenamed encodes what [Dictionaries].Renamed has: four words each.
-func appendRenamed(dst []byte, list []Renamed) []byte {
-	for _, r := range list {
-		for _, word := range [...]uint64{r.Old.Hi, r.Old.Lo, r.New.Hi, r.New.Lo} {
-			dst = binary.LittleEndian.AppendUint64(dst, word)
-		}
-	}
-	return dst
-}
-
-func parseRenamed(b []byte) (list []Renamed, err error) {
-	if len(b) == 0 || len(b)%renamedSize != 0 {
-		return nil, fmt.Errorf("%d bytes, which are no number of entries", len(b))
-	}
-	for ; len(b) > 0; b = b[renamedSize:] {
-		word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
-		r := Renamed{index.Hash{Hi: word(0), Lo: word(1)}, index.Hash{Hi: word(2), Lo: word(3)}}
-		if n := len(list); n > 0 && list[n-1].Compare(r) >= 0 {
-			return nil, fmt.Errorf("entry %d does not come after the one before", n)
-		}
-		list = append(list, r)
-	}
-	return list, nil
 }

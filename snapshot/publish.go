@@ -89,6 +89,18 @@ func (d *Draft) Close() error {
 // folder gets its name, then CURRENT its new content, each made durable before
 // the next step begins.
 func (d *Draft) Publish(m Manifest, hash HexBytes) (Current, error) {
+	// The key may have been another before the lock was taken.
+	secret, err := d.store.Secret()
+	if err != nil {
+		return Current{}, err
+	}
+	if m.KeyID != secret.ID() {
+		return Current{}, fmt.Errorf("it was made with key %s and store %s has key %s: build again", m.KeyID, d.store.dir, secret.ID())
+	}
+	return d.publish(m, hash)
+}
+
+func (d *Draft) publish(m Manifest, hash HexBytes) (Current, error) {
 	s := d.store
 	c := Current{Name: m.Name(hash), Manifest: hash}
 	final := s.path(snapshotsName, c.Name)

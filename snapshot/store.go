@@ -38,6 +38,7 @@ var ErrNoSnapshot = errors.New("the store has no snapshot yet: run matchd build"
 //	SERVED             names those that daemons served, the last one first
 //	LOG                names the log of live changes that belongs to it, if any
 //	secret.key         the secret that hashes are keyed with; owner only
+//	keys/ID.key        those of before that opt-outs are known by; see Keys
 //	LOCK               held by the build that is under way
 //	snapshots/NAME/    the snapshots
 type Store struct {
@@ -185,9 +186,6 @@ func ReadSecret(path string) (s index.Secret, err error) {
 	}
 	return index.Secret(raw), nil
 }
-
-// Secret returns the store's secret.
-func (s *Store) Secret() (index.Secret, error) { return ReadSecret(s.path(secretName)) }
 
 // Current names a snapshot.
 type Current struct {

@@ -35,7 +35,24 @@ func (s *Snapshot) Verify(hasher index.Hasher) error {
 			return corrupt(indexName(i), sectionTable, -1, "it does not lead from the identifiers of the records to them")
 		}
 	}
+	if err := v.renamed(); err != nil {
+		return err
+	}
 	return v.counts()
+}
+
+// renamed checks that the identifiers with other hashes are there.
+func (v *verifier) renamed() error {
+	for i, r := range v.s.Renamed {
+		there, err := v.s.Contains(r.New)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return corrupt(manifestName, sectionRenamed, -1, "entry %d is of no identifier of the snapshot", i)
+		}
+	}
+	return nil
 }
 
 // verifier gathers what a snapshot holds. For each index shard it adds up a

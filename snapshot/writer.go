@@ -68,6 +68,10 @@ func RecordShard(id PersonID, n int) int {
 // Finish. Without one there was none.
 func (w *Writer) SetLineage(l Lineage) { w.lineage = &l }
 
+// SetRenamed says which identifiers have other hashes than those by which they
+// are opted out or erased, before Finish; see [Dictionaries].
+func (w *Writer) SetRenamed(list []Renamed) { w.dicts.Renamed = list }
+
 // WriteRecords writes record shard number shard from its persons, which must
 // come in ascending order of their ids, and keeps nothing of a person. It hands
 // each identifier's entry to entry, with the index shard that it belongs to; an

@@ -98,19 +98,20 @@ func verifyAudit(path string, want *audit.Hash) (s audit.Summary, err error) {
 type auditFilter struct {
 	since   time.Time
 	action  string
-	subject string
+	subject []string // one of these
 }
 
 func (f *auditFilter) shows(r *audit.Record) bool {
 	return !r.At.Before(f.since) && (f.action == "" || r.Action == f.action || strings.HasPrefix(r.Action, f.action+".")) &&
-		(f.subject == "" || r.Subject == f.subject)
+		(f.subject == nil || slices.Contains(f.subject, r.Subject))
 }
 
 func newAuditShowCommand() *cobra.Command {
 	var (
-		filter                 auditFilter
-		since, customer, store string
-		asJSON                 bool
+		filter          auditFilter
+		since, subject  string
+		customer, store string
+		asJSON          bool
 	)
 	cmd := &cobra.Command{
 		Use:   "show FILE",
@@ -118,7 +119,8 @@ func newAuditShowCommand() *cobra.Command {
 		Long: `Prints the entries of an audit log, oldest first, each checked as by audit verify.
 
 A customer stands in the log under a pseudonym that needs the store's key to
-make: --customer TENANT:CUSTOMER with --store shows what was done about that one.`,
+make: --customer TENANT:CUSTOMER with --store shows what was done about that one,
+also before the store was moved to its key, by former ones that it still has.`,
 		Example: `  matchd audit show audit.ndjson --since 2026-11-01 --action client
   matchd audit show audit.ndjson --customer acme:C-123 --store store`,
 		Args: cobra.ExactArgs(1),
@@ -126,7 +128,7 @@ make: --customer TENANT:CUSTOMER with --store shows what was done about that one
 	f := cmd.Flags()
 	f.StringVar(&since, "since", "", "only entries from this time on, RFC 3339 or YYYY-MM-DD")
 	f.StringVar(&filter.action, "action", "", "only this action, such as client.add, or this kind, such as client")
-	f.StringVar(&filter.subject, "subject", "", "only entries about this subject")
+	f.StringVar(&subject, "subject", "", "only entries about this subject")
 	f.StringVar(&customer, "customer", "", "only entries about this customer, TENANT:CUSTOMER; needs --store")
 	f.StringVar(&store, "store", "", "the store whose key made the pseudonyms")
 	f.BoolVar(&asJSON, "json", false, "print the lines as they are")
@@ -134,7 +136,7 @@ make: --customer TENANT:CUSTOMER with --store shows what was done about that one
 		switch {
 		case (customer == "") != (store == ""):
 			return usage(errors.New("--customer and --store go together: the store's key makes the customer's pseudonym"))
-		case customer != "" && filter.subject != "":
+		case customer != "" && subject != "":
 			return usage(errors.New("give --customer or --subject, not both"))
 		}
 		if since != "" {
@@ -143,26 +145,33 @@ make: --customer TENANT:CUSTOMER with --store shows what was done about that one
 			}
 		}
 		if customer != "" {
-			if filter.subject, err = pseudonym(store, customer); err != nil {
+			if filter.subject, err = pseudonyms(store, customer); err != nil {
 				return err
 			}
+		} else if subject != "" {
+			filter.subject = []string{subject}
 		}
 		return showAudit(args[0], &filter, asJSON, cmd.OutOrStdout())
 	}
 	return cmd
 }
 
-// pseudonym is what stands in a log for a customer of a store.
-func pseudonym(dir, customer string) (string, error) {
+// pseudonyms are what stands in a log for a customer of a store, under the key
+// that the store has and under those that it had and still keeps.
+func pseudonyms(dir, customer string) ([]string, error) {
 	store, err := snapshot.OpenStore(dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	secret, err := store.Secret()
+	keys, err := store.Keys()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return audit.Pseudonym(audit.Hasher(secret), customer), nil
+	out := []string{audit.Pseudonym(audit.Hasher(keys.Secret), customer)}
+	for _, former := range keys.Former {
+		out = append(out, audit.Pseudonym(audit.Hasher(former), customer))
+	}
+	return out, nil
 }
 
 func showAudit(path string, filter *auditFilter, asJSON bool, out io.Writer) (err error) {

@@ -217,7 +217,7 @@ func (e noticeError) Unwrap() error { return e.error }
 
 // asNotice is err as --json has it.
 func asNotice(asJSON bool, err error) error {
-	if !asJSON {
+	if !asJSON || err == nil {
 		return err
 	}
 	return noticeError{err}

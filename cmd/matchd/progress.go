@@ -48,12 +48,13 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
-// A progressReporter shows how far a build is. Its methods may be called at
+// A progressReporter shows how far a build, or what works in stages as it does, is. Its methods may be called at
 // once. Progress is no result: what cannot be written is let go.
 type progressReporter struct {
 	w     io.Writer
 	style progressStyle
 	now   func() time.Time
+	what  string // the work, before each plain line
 
 	mu    sync.Mutex
 	last  build.Progress
@@ -62,7 +63,7 @@ type progressReporter struct {
 }
 
 func newProgressReporter(w io.Writer, style progressStyle, now func() time.Time) *progressReporter {
-	return &progressReporter{w: w, style: style, now: now}
+	return &progressReporter{w: w, style: style, now: now, what: "build"}
 }
 
 // show takes the progress of a build, for build.Options.Progress.
@@ -106,7 +107,7 @@ func (r *progressReporter) endStage(now time.Time) {
 		o.Done = true
 		_ = json.NewEncoder(r.w).Encode(o)
 	default:
-		fmt.Fprintf(r.w, "build: %s\n", text())
+		fmt.Fprintf(r.w, "%s: %s\n", r.what, text())
 	}
 }
 
@@ -118,10 +119,10 @@ func (r *progressReporter) write(p build.Progress, elapsed time.Duration, begins
 		fmt.Fprintf(r.w, "\r\x1b[K%s", strings.Join(progressParts(p, elapsed), ", "))
 	default:
 		if begins {
-			fmt.Fprintf(r.w, "build: %s\n", p.Stage)
+			fmt.Fprintf(r.w, "%s: %s\n", r.what, p.Stage)
 			return
 		}
-		fmt.Fprintf(r.w, "build: %s, %s so far\n", strings.Join(progressParts(p, elapsed), ", "), spanText(elapsed))
+		fmt.Fprintf(r.w, "%s: %s, %s so far\n", r.what, strings.Join(progressParts(p, elapsed), ", "), spanText(elapsed))
 	}
 }
 
