@@ -32,6 +32,7 @@ func (w *personWorker) write(nodes []groupNode, members []member, edges []inside
 	p.ID, p.Born = w.identify(nodes, members)
 	w.result.kept++
 	w.collector.Add(p)
+	w.result.renamed = w.r.former.appendRenamed(w.result.renamed, p)
 	w.record = appendPerson(append(w.record[:0], 0, 0, 0, 0), p)
 	binary.LittleEndian.PutUint32(w.record, uint32(len(w.record)-4))
 	at := int(binary.BigEndian.Uint16(p.ID[:])) * w.r.persons.Len() >> 16

@@ -20,7 +20,10 @@
 // outdate are dropped as they are read, links are added to them, segments and
 // consents are applied as rows become profiles, and contact identifiers of erased
 // customers are cut when links have both ends, and left out where they are
-// nobody else's when sets have become persons. Package fold reads the log.
+// nobody else's when sets have become persons. Where the store was moved to another
+// key, identifiers are hashed under the former ones too as they are read, and what
+// hangs on these holds as well; the snapshot says of which of its identifiers.
+// Package fold reads the log.
 //
 // What a build makes depends on the rows, the config, the time as_of, the
 // store's secret, the previous snapshot and the log up to where it is read, and
@@ -128,7 +131,8 @@ type builder struct {
 	draft    *snapshot.Draft
 	previous *snapshot.Snapshot // nil where none is named
 	secret   index.Secret
-	live     *Live // nil where there is no log
+	former   []index.Hasher // of identifiers, under the keys that the store had before
+	live     *Live          // nil where there is no log
 	space    *spill.Space
 	oldest   snapshot.Day // of links that are not too old
 

@@ -50,16 +50,40 @@ cookie.pub:far,cookie.pub:out,observed,2026-09-01
 `,
 }
 
-// liveChanges are those of a log, up to a record.
-func liveChanges(t testing.TB, seq uint64) LiveSource {
+// formerKey is a key that a store of the tests had before.
+var formerKey = index.Secret{100}
+
+// movedStore makes a store that had formerKey before.
+func movedStore(t testing.TB) (dir string) {
 	t.Helper()
-	return func(ns *index.Namespaces, keys snapshot.Keys) (*Live, error) {
+	dir = filepath.Join(t.TempDir(), "store")
+	if _, err := snapshot.CreateStore(snapshot.OS{}, dir, testSecret()); err != nil {
+		t.Fatal(err)
+	}
+	keys := filepath.Join(dir, "keys")
+	if err := os.Mkdir(keys, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(keys, formerKey.ID()+".key"), snapshot.FormatSecret(formerKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// liveChanges are those of a log, up to a record.
+func liveChanges(t testing.TB, seq uint64) LiveSource { return liveChangesBy(t, seq, *testSecret()) }
+
+// liveChangesBy are those of a log whose opt-outs and erasures were made under a
+// key.
+func liveChangesBy(t testing.TB, seq uint64, secret index.Secret) LiveSource {
+	t.Helper()
+	return func(ns *index.Namespaces, _ snapshot.Keys) (*Live, error) {
 		hash := func(text string) index.Hash {
 			key, _, err := ns.AppendKey(nil, []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return snapshot.IdentifierHasher(keys.Secret).Sum(key)
+			return snapshot.IdentifierHasher(secret).Sum(key)
 		}
 		at := func(text string) int64 {
 			when, err := time.Parse(time.RFC3339, text)
@@ -119,6 +143,27 @@ func email(t testing.TB, hash [32]byte, err error) string {
 func TestBuildWithLiveChanges(t *testing.T) {
 	o := options(writeInputs(t, liveInput), filepath.Join(t.TempDir(), "store"))
 	o.Live, o.MaxBadRows = liveChanges(t, 7), 1
+	if s := checkLiveBuild(t, o); len(s.Renamed) > 0 {
+		t.Errorf("%v are renamed", s.Renamed)
+	}
+}
+
+// It has the same of a log from before the store was moved to its key, and says
+// who in it has opted out for a tenant under the former one.
+func TestBuildOfAMovedStore(t *testing.T) {
+	o := options(writeInputs(t, liveInput), movedStore(t))
+	o.Live, o.MaxBadRows = liveChangesBy(t, 7, formerKey), 1
+	s := checkLiveBuild(t, o)
+	late := []byte("cookie.pub:late")
+	want := []snapshot.Renamed{{Old: snapshot.IdentifierHasher(formerKey).Sum(late), New: snapshot.IdentifierHasher(*testSecret()).Sum(late)}}
+	if !slices.Equal(s.Renamed, want) {
+		t.Errorf("%v are renamed, not %v", s.Renamed, want)
+	}
+}
+
+// checkLiveBuild builds from liveInput and liveChanges.
+func checkLiveBuild(t *testing.T, o Options) *snapshot.Snapshot {
+	t.Helper()
 	r := run(t, o)
 	s := openCurrent(t, o.Store)
 	hash, err := normalise.EmailHash("annlee@gmail.com")
@@ -178,6 +223,7 @@ func TestBuildWithLiveChanges(t *testing.T) {
 	if id, err := store.Log(); id != want.Log || err != nil {
 		t.Errorf("the store's log is %q, %v", id, err)
 	}
+	return s
 }
 
 func mustEmail(t testing.TB, s string) [32]byte {
@@ -235,12 +281,13 @@ func profileOf(t testing.TB, s *snapshot.Snapshot, customer string) string {
 }
 
 // The same input and log position give the same bytes; another position another
-// id; and the order of files and cores do not matter.
+// id; and the order of files and cores do not matter. A store that was moved has
+// more that could differ.
 func TestLiveBuildsAreReproducible(t *testing.T) {
 	input := writeInputs(t, liveInput)
 	build := func(config string, seq uint64, workers int) (id snapshot.ID, files map[string][]byte) {
-		o := options(config, filepath.Join(t.TempDir(), "store"))
-		o.Live, o.MaxBadRows, o.Workers = liveChanges(t, seq), 1, workers
+		o := options(config, movedStore(t))
+		o.Live, o.MaxBadRows, o.Workers = liveChangesBy(t, seq, formerKey), 1, workers
 		r := run(t, o)
 		return openCurrent(t, o.Store).ID, tree(t, filepath.Join(o.Store, "snapshots", r.Snapshot))
 	}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,7 +24,23 @@ type worldLive struct {
 	out      map[string][]string // identifiers, and the tenants that they are opted out for
 	erased   map[string]worldErasure
 
+	// former are keys that the store had before, and keys is what opt-outs and
+	// erasures are by: see under.
+	former []index.Secret
+	keys   uint64
+
 	rows, did LiveReport // of the last build: of the rows alone, and of all
+}
+
+// under returns the key that what is said of an identifier to a tenant was said
+// under: the store's, or one that it had before.
+func (l *worldLive) under(id, tenant string) index.Secret {
+	h := fnv.New64a()
+	fmt.Fprint(h, l.keys, id, tenant)
+	if n := h.Sum64() >> 32 % uint64(len(l.former)+1); n > 0 {
+		return l.former[n-1]
+	}
+	return *testSecret()
 }
 
 type worldErasure struct {
@@ -119,14 +136,26 @@ func newLive(t testing.TB, seed uint64) *world {
 			}
 		}
 	}
+	if seed%2 == 1 { // the store was moved once, or twice
+		l.keys = seed
+		for i := range 1 + seed/2%2 {
+			l.former = append(l.former, index.Secret{100 + byte(i)})
+		}
+		for id, x := range l.erased { // for one of them before, for the other since
+			if x.tenants[0] == AllTenants {
+				x.tenants = []string{"acme", "beta"}
+				l.erased[id] = x
+			}
+		}
+	}
 	for range r.IntN(4) {
 		l.out[worldName(r, n, false)] = [][]string{{AllTenants}, {"acme"}, {"acme", "beta"}, {"beta", "nobody"}}[r.IntN(4)]
 	}
 	return w
 }
 
-// hashOf is the hash of an identifier of the world.
-func (w *world) hashOf(t testing.TB, text string) index.Hash {
+// hashOf is the hash of an identifier of the world under a key.
+func (w *world) hashOf(t testing.TB, secret index.Secret, text string) index.Hash {
 	t.Helper()
 	ns, err := w.cfg.NamespaceTable()
 	if err != nil {
@@ -136,7 +165,7 @@ func (w *world) hashOf(t testing.TB, text string) index.Hash {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return snapshot.IdentifierHasher(*testSecret()).Sum(key)
+	return snapshot.IdentifierHasher(secret).Sum(key)
 }
 
 // given is what the builder is given.
@@ -147,18 +176,57 @@ func (l *worldLive) given(t testing.TB, w *world) *Live {
 	}
 	var outs []LiveOptOut
 	for id, tenants := range l.out {
-		outs = append(outs, LiveOptOut{w.hashOf(t, id), tenants})
+		for key, some := range l.byKey(id, tenants) {
+			outs = append(outs, LiveOptOut{w.hashOf(t, key, id), some})
+		}
 	}
 	var erasures []LiveErasure
 	for id, x := range l.erased {
-		e := LiveErasure{Customer: w.hashOf(t, id), Tenants: x.tenants}
-		for _, c := range x.contacts {
-			e.Contacts = append(e.Contacts, w.hashOf(t, c))
+		for key, some := range l.byKey(id, x.tenants) {
+			e := LiveErasure{Customer: w.hashOf(t, key, id), Tenants: some}
+			for _, c := range x.contacts {
+				e.Contacts = append(e.Contacts, w.hashOf(t, key, c))
+			}
+			erasures = append(erasures, e)
 		}
-		erasures = append(erasures, e)
 	}
 	live.OptOuts, live.Erasures = slices.Values(outs), slices.Values(erasures)
 	return live
+}
+
+// byKey parts tenants by the key under which each was told of an identifier.
+func (l *worldLive) byKey(id string, tenants []string) map[index.Secret][]string {
+	out := map[index.Secret][]string{}
+	for _, tenant := range tenants {
+		key := l.under(id, tenant)
+		out[key] = append(out[key], tenant)
+	}
+	return out
+}
+
+// renamed is what a snapshot has to say of identifiers that are in it: each hash
+// under a former key on which something hangs.
+func (w *world) renamed(t testing.TB, there func(id string) bool) (list []snapshot.Renamed) {
+	add := func(id string, key index.Secret) {
+		if key != *testSecret() && there(id) {
+			list = append(list, snapshot.Renamed{Old: w.hashOf(t, key, id), New: w.hashOf(t, *testSecret(), id)})
+		}
+	}
+	for id, tenants := range w.live.out {
+		for key := range w.live.byKey(id, tenants) {
+			add(id, key)
+		}
+	}
+	for id, x := range w.live.erased {
+		for key := range w.live.byKey(id, x.tenants) {
+			add(id, key)
+			for _, c := range x.contacts {
+				add(c, key)
+			}
+		}
+	}
+	slices.SortFunc(list, snapshot.Renamed.Compare)
+	return slices.Compact(list)
 }
 
 // forgotten does with the row of an erased customer what the reader does.
@@ -174,9 +242,9 @@ func (l *worldLive) forgotten(t testing.TB, w *rowWriter, o *worldRow) bool {
 		}
 		return normalise.Identifier{Namespace: ns, Key: k}
 	}
-	tenants := w.r.live.erased[w.r.ids.Sum(key(o.customer).Key)]
+	tenants, _ := w.erased(w.hash(key(o.customer).Key))
 	for _, c := range o.contacts {
-		if err := w.withhold(w.r.ids.Sum(key(c).Key), tenants); err != nil {
+		if err := w.withhold(w.hash(key(c).Key), tenants); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -336,7 +404,9 @@ func (w *world) othersHave(t testing.TB, id string, but map[string]bool) bool {
 	})
 }
 
-// Live changes make the same persons as files that say what they come to.
+// Live changes make the same persons as files that say what they come to, under
+// whatever keys of the store they were made; the snapshot says on which of its
+// identifiers something hangs under former ones.
 func TestLiveAgreesWithANaiveModel(t *testing.T) {
 	t.Parallel()
 	worlds := 400
@@ -363,6 +433,10 @@ func TestLiveAgreesWithANaiveModel(t *testing.T) {
 				t.Fatalf("%s: %s is named in %s", what, id, snapshot.QuarantineJSON)
 			}
 		}
+		want := w.renamed(t, func(id string) bool { _, _, ok := findRecord(t, s, id); return ok })
+		if total["renamed"] += len(want); !slices.Equal(s.Renamed, want) {
+			t.Fatalf("%s: %v are renamed, not %v", what, s.Renamed, want)
+		}
 		dropped.add(&w.live.did)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -377,7 +451,7 @@ func TestLiveAgreesWithANaiveModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, what := range []string{"found", "left out", "cut", "several profiles", "gone"} {
+	for _, what := range []string{"found", "left out", "cut", "several profiles", "gone", "renamed"} {
 		if total[what] < worlds/10 {
 			t.Errorf("%s: %d, too few for %d worlds", what, total[what], worlds)
 		}

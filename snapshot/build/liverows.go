@@ -19,6 +19,14 @@ type liveRules struct {
 	withheld map[index.Hash]struct{}  // opted out for all tenants
 	unlinked map[pair]int64           // until when, in Unix nanoseconds
 	asOf     int64                    // the build's, likewise
+	tenants  int
+
+	// former are hashers under the keys that the store had before, if it had any
+	// and there are opt-outs or erasures, which may be by hashes under these. Then
+	// partly has what they name beside: who opted out for some tenants, and those
+	// whom an erasure names for none of the config's, or as a contact.
+	former []index.Hasher
+	partly map[index.Hash]tenantSet
 }
 
 // pair is two identifiers, the smaller first.
@@ -37,7 +45,10 @@ func (b *builder) liveRules(ids index.Hasher) (*liveRules, error) {
 	if b.live == nil {
 		return nil, nil
 	}
-	l := &liveRules{erased: map[index.Hash]tenantSet{}, withheld: map[index.Hash]struct{}{}, unlinked: map[pair]int64{}, asOf: b.cfg.AsOf.UnixNano()}
+	l := &liveRules{
+		erased: map[index.Hash]tenantSet{}, withheld: map[index.Hash]struct{}{}, unlinked: map[pair]int64{},
+		asOf: b.cfg.AsOf.UnixNano(), tenants: len(b.cfg.Tenants),
+	}
 	for o := range b.live.OptOuts {
 		if b.tenantSet(o.Tenants).all() {
 			l.withheld[o.Identifier] = struct{}{}
@@ -47,6 +58,9 @@ func (b *builder) liveRules(ids index.Hasher) (*liveRules, error) {
 		if s := b.tenantSet(e.Tenants); len(s) > 0 {
 			l.erased[e.Customer] = s
 		}
+	}
+	if len(b.former) > 0 {
+		b.formerRules(l)
 	}
 	var key []byte
 	for k := range b.live.Links {
@@ -66,12 +80,24 @@ func (b *builder) liveRules(ids index.Hasher) (*liveRules, error) {
 	return l, nil
 }
 
-// gone reports whether an identifier is in no row: that of an erased customer, or
-// opted out for all tenants.
-func (l *liveRules) gone(h index.Hash) bool {
-	_, erased := l.erased[h]
-	_, withheld := l.withheld[h]
-	return erased || withheld
+// formerRules has the rules know what is named by hashes under former keys.
+func (b *builder) formerRules(l *liveRules) {
+	l.partly = map[index.Hash]tenantSet{}
+	for o := range b.live.OptOuts {
+		if s := b.tenantSet(o.Tenants); !s.all() {
+			l.partly[o.Identifier] = s
+		}
+	}
+	for e := range b.live.Erasures {
+		for _, h := range append([]index.Hash{e.Customer}, e.Contacts...) {
+			if !l.hangs(h) {
+				l.partly[h] = nil
+			}
+		}
+	}
+	if len(l.erased)+len(l.withheld)+len(l.partly) > 0 {
+		l.former = b.former
+	}
 }
 
 // apart reports whether a link was taken back at the time of a row, in Unix
@@ -85,7 +111,7 @@ func (l *liveRules) apart(a, b index.Hash, at int64) bool {
 // refused reports whether a row of a link is not to be used, and counts it.
 func (w *rowWriter) refused(a, b index.Hash, at int64) bool {
 	switch l := w.r.live; {
-	case l.gone(a) || l.gone(b):
+	case w.gone(a) || w.gone(b):
 		w.did.DroppedLinkRows++
 	case l.apart(a, b, at):
 		w.did.UnlinkedRows++
@@ -98,12 +124,11 @@ func (w *rowWriter) refused(a, b index.Hash, at int64) bool {
 // cut reports whether a profile's link to a contact is not to be used, and
 // counts it; at is the time of the row in Unix seconds.
 func (w *rowWriter) cut(own, contact index.Hash, at int64) bool {
-	l := w.r.live
-	if _, ok := l.withheld[contact]; ok {
+	if w.withheld(contact) {
 		w.did.CutContacts++
 		return true
 	}
-	if l.apart(own, contact, at*int64(time.Second)) {
+	if w.r.live.apart(own, contact, at*int64(time.Second)) {
 		w.did.UnlinkedRows++
 		return true
 	}
@@ -114,18 +139,17 @@ func (w *rowWriter) cut(own, contact index.Hash, at int64) bool {
 // is used of it but its contact identifiers, in every spelling: they are withheld
 // from the tenants that the customer is erased for.
 func (w *rowWriter) forget(norm *normalise.Profiles, row *source.ProfileRow, p *normalise.Profile) (bool, error) {
-	r := w.r
 	if !norm.Customer(row, p) {
 		return false, nil
 	}
-	tenants, ok := r.live.erased[r.ids.Sum(p.Identifiers[0].Key)]
+	tenants, ok := w.erased(w.hash(p.Identifiers[0].Key))
 	if !ok {
 		return false, nil
 	}
 	norm.Contacts(row, p)
 	w.content = append(w.content[:0], 'X')
 	for i, id := range p.Identifiers {
-		h := r.ids.Sum(id.Key)
+		h := w.hash(id.Key)
 		w.content = appendHash(w.content, h)
 		if i == 0 {
 			continue
@@ -162,19 +186,11 @@ type liveWriter struct {
 // writeLive writes live changes as rows would be.
 func (b *builder) writeLive(r *reader) (err error) {
 	w := liveWriter{
-		rowWriter: &rowWriter{r: r, out: r.to.Writer(), did: &LiveReport{}},
+		rowWriter: r.newWriter(),
 		values:    normalise.NewValues(b.ns), nodes: b.nodes, newest: dayOf(b.cfg),
 	}
 	defer func() { err = errors.Join(err, w.out.Close()) }()
 	w.source, _ = config.SourceID(b.cfg.Sources(), config.LiveSource())
-	for e := range b.live.Erasures {
-		tenants := b.tenantSet(e.Tenants)
-		for _, h := range e.Contacts {
-			if err := w.withhold(h, tenants); err != nil {
-				return err
-			}
-		}
-	}
 	for k := range b.live.Links {
 		if k.Linked {
 			if err := w.link(&k); err != nil {
@@ -192,7 +208,26 @@ func (b *builder) writeLive(r *reader) (err error) {
 			return err
 		}
 	}
+	r.former.merge(w.former)
 	b.report.Live.add(w.did)
+	return b.writeContacts(&w, r.former.today())
+}
+
+// writeContacts withholds the contact identifiers that erasures name, after all
+// others are read: those that they name by former hashes are known then by
+// today's.
+func (b *builder) writeContacts(w *liveWriter, today map[index.Hash]index.Hash) error {
+	for e := range b.live.Erasures {
+		tenants := b.tenantSet(e.Tenants)
+		for _, h := range e.Contacts {
+			if now, ok := today[h]; ok {
+				h = now
+			}
+			if err := w.withhold(h, tenants); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -203,13 +238,13 @@ func (w *liveWriter) identifier(text string) (id normalise.Identifier, h index.H
 	if err != nil || w.values.CheckKey(ns, key) != nil {
 		return id, h, false
 	}
-	return normalise.Identifier{Namespace: ns, Key: key}, w.r.ids.Sum(key), true
+	return normalise.Identifier{Namespace: ns, Key: key}, w.hash(key), true
 }
 
 func (w *liveWriter) link(k *LiveLink) error {
 	left, a, ok := w.identifier(k.Left)
 	right, b, also := w.identifier(k.Right)
-	if !ok || !also || w.r.live.gone(a) || w.r.live.gone(b) {
+	if !ok || !also || w.gone(a) || w.gone(b) {
 		w.did.LinksLeftOut++
 		return nil
 	}

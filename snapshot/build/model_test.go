@@ -153,6 +153,7 @@ func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot
 	b.space = spill.NewSpace(func() (string, error) { return t.TempDir(), nil }, int64(seed%3)*20_000)
 	if w.live != nil {
 		b.live, b.report.Live = w.live.given(t, w), &LiveReport{}
+		b.former = snapshot.Keys{Former: w.live.former}.IdentifierHashers()
 	}
 	n := w.number(t, b, rand.New(rand.NewPCG(seed, 1)))
 	ctx := context.Background()
@@ -197,16 +198,16 @@ func (w *world) build(t testing.TB, seed uint64, shards int) (*snapshot.Snapshot
 // order.
 func (w *world) number(t testing.TB, b *builder, r *rand.Rand) *numbering {
 	t.Helper()
-	out := &rowWriter{r: &reader{
+	read := &reader{
 		ns: b.ns, tracer: b.tracer, asOf: b.cfg.AsOf.Unix(), ids: snapshot.IdentifierHasher(b.secret), oldest: b.oldest, codes: newCodes(), rows: &b.progress.rows,
-		to: b.space.Store("rows", partitions),
-	}, cache: map[string]uint32{}}
-	out.out = out.r.to.Writer()
+		to: b.space.Store("rows", partitions), former: formerHashes{},
+	}
 	var err error
-	if out.r.live, err = b.liveRules(out.r.ids); err != nil {
+	if read.live, err = b.liveRules(read.ids); err != nil {
 		t.Fatal(err)
 	}
-	out.did = &LiveReport{}
+	out := read.newWriter()
+	out.cache = map[string]uint32{}
 	id := func(text string) normalise.Identifier {
 		key, ns, err := b.ns.AppendKey(nil, []byte(text))
 		if err != nil {
@@ -243,7 +244,8 @@ func (w *world) number(t testing.TB, b *builder, r *rand.Rand) *numbering {
 		}
 	}
 	if b.live != nil {
-		if err := b.writeLive(out.r); err != nil {
+		read.former.merge(out.former)
+		if err := b.writeLive(read); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -253,7 +255,8 @@ func (w *world) number(t testing.TB, b *builder, r *rand.Rand) *numbering {
 	if w.live != nil {
 		w.live.rows = *out.did
 	}
-	n := b.numbering(out.r.codes, out.r.to)
+	n := b.numbering(read.codes, read.to)
+	n.former = read.former
 	if err := n.run(context.Background(), b.begin("number")); err != nil {
 		t.Fatal(err)
 	}

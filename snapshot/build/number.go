@@ -42,6 +42,8 @@ type numbering struct {
 	withheld map[uint32]tenantSet
 	found    []withheldID
 	did      LiveReport
+	// former is of all identifiers that were read.
+	former formerHashes
 }
 
 // Tally counts what was numbered.

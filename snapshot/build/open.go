@@ -16,12 +16,14 @@ func (b *builder) open() (err error) {
 	if b.store, err = snapshot.CreateStore(b.opts.FS, b.opts.Store, b.opts.Secret); err != nil {
 		return err
 	}
-	if b.secret, err = b.store.Secret(); err != nil {
-		return err
-	}
 	if b.draft, err = b.store.Begin(); err != nil {
 		return err
 	}
+	keys, err := b.store.Keys() // which stay while the store is locked
+	if err != nil {
+		return err
+	}
+	b.secret, b.former = keys.Secret, keys.IdentifierHashers()
 	if err := b.openSpace(); err != nil {
 		return err
 	}

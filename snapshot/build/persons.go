@@ -27,6 +27,7 @@ type resolving struct {
 	hasher   index.Hasher // of persons' ids
 	salt     []byte       // of the ids of new persons; see identify
 	g        *grouping
+	former   formerHashes
 
 	persons *spill.Store // by the first bits of their ids
 	cuts    *spill.Store // by group: lines of quarantine.ndjson
@@ -42,6 +43,7 @@ type resolution struct {
 	cuts                  [reasons]int64
 	lineage               lineage
 	live                  LiveReport
+	renamed               []snapshot.Renamed // of the persons
 }
 
 // reasons is one more than the last of resolve.Reasons, and tooConnected after
@@ -67,6 +69,7 @@ func (r *resolution) add(o *resolution) {
 	}
 	r.lineage.add(&o.lineage)
 	r.live.add(&o.live)
+	r.renamed = append(r.renamed, o.renamed...)
 }
 
 func (r *resolving) run(ctx context.Context, s *stage) error {
@@ -84,6 +87,7 @@ func (r *resolving) run(ctx context.Context, s *stage) error {
 			return errors.Join(w.persons.Close(), w.cuts.Close())
 		}
 	})
+	slices.SortFunc(r.result.renamed, snapshot.Renamed.Compare)
 	return errors.Join(err, r.g.nodes.Drop(), r.g.links.Drop())
 }
 

@@ -54,6 +54,7 @@ type reader struct {
 	live    *liveRules // nil where there are no live changes
 
 	did    LiveReport
+	former formerHashes // of all that was read
 	mu     sync.Mutex
 	free   []*rowWriter
 	report *ReadReport
@@ -99,6 +100,7 @@ func (r *reader) read(ctx context.Context, profiles []config.ProfileFile, links 
 		aged += w.aged
 		if w.did != nil {
 			r.did.add(w.did)
+			r.former.merge(w.former)
 		}
 		if err == nil {
 			err = w.out.Close()
@@ -201,6 +203,15 @@ func (f *fileReader) badFields(list []normalise.BadField) {
 	}
 }
 
+// newWriter returns a writer of rows that are of no file yet.
+func (r *reader) newWriter() *rowWriter {
+	w := &rowWriter{r: r, out: r.to.Writer()}
+	if r.live != nil {
+		w.did, w.former = &LiveReport{}, formerHashes{}
+	}
+	return w
+}
+
 // writer returns a row writer for one goroutine.
 func (f *fileReader) writer() *rowWriter {
 	r := f.r
@@ -209,10 +220,7 @@ func (f *fileReader) writer() *rowWriter {
 	if n := len(r.free); n > 0 {
 		w, r.free = r.free[n-1], r.free[:n-1]
 	} else {
-		w = &rowWriter{r: r, out: r.to.Writer()}
-		if r.live != nil {
-			w.did = &LiveReport{}
-		}
+		w = r.newWriter()
 	}
 	r.mu.Unlock()
 	w.file, w.cache = f, map[string]uint32{}

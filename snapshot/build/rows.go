@@ -77,7 +77,8 @@ type rowWriter struct {
 	record, content []byte
 	hashes          []index.Hash // of a profile's identifiers
 	row             row
-	did             *LiveReport // nil where there are no live changes
+	did             *LiveReport  // nil where there are no live changes
+	former          formerHashes // likewise; of what was hashed
 }
 
 // done counts a row.
@@ -104,7 +105,7 @@ func (w *rowWriter) edge(a normalise.Identifier, ha, hb index.Hash, l linkTail) 
 
 // link writes a row of a link file, unless live changes took it back.
 func (w *rowWriter) link(l *normalise.Link) error {
-	a, b := w.r.ids.Sum(l.Left.Key), w.r.ids.Sum(l.Right.Key)
+	a, b := w.hash(l.Left.Key), w.hash(l.Right.Key)
 	w.linkContent(a, b, l)
 	w.done()
 	if w.r.live != nil && w.refused(a, b, l.At) {
@@ -147,7 +148,7 @@ func (w *rowWriter) profile(p *normalise.Profile, asOf int64) error {
 	w.profileContent(p, asOf)
 	w.done()
 	own, at := p.Identifiers[0], w.hashes[0]
-	if r.live != nil && r.live.gone(at) {
+	if r.live != nil && w.gone(at) {
 		w.did.OptedOutRows++
 		return nil
 	}
@@ -183,7 +184,7 @@ func (w *rowWriter) profileContent(p *normalise.Profile, asOf int64) {
 	}
 	w.hashes = w.hashes[:0]
 	for _, id := range p.Identifiers {
-		h := w.r.ids.Sum(id.Key)
+		h := w.hash(id.Key)
 		w.hashes, c = append(w.hashes, h), appendHash(c, h)
 	}
 	for _, code := range p.Segments {

@@ -21,7 +21,7 @@ func (b *builder) read(ctx context.Context) (*numbering, rowSum, error) {
 	r := reader{
 		cfg: b.cfg, norm: b.norm, ns: b.ns, tracer: b.tracer, asOf: b.cfg.AsOf.Unix(), oldest: b.oldest, workers: b.opts.Workers,
 		ids: snapshot.IdentifierHasher(b.secret), content: b.secret.Hasher(contentPurpose),
-		to: rows, codes: newCodes(), rows: &b.progress.rows, bytes: &b.progress.bytes, report: &b.report.Read,
+		to: rows, codes: newCodes(), rows: &b.progress.rows, bytes: &b.progress.bytes, report: &b.report.Read, former: formerHashes{},
 	}
 	var err error
 	if r.live, err = b.liveRules(r.ids); err != nil {
@@ -44,6 +44,7 @@ func (b *builder) read(ctx context.Context) (*numbering, rowSum, error) {
 		return nil, sum, err
 	}
 	n := b.numbering(r.codes, rows)
+	n.former = r.former
 	return n, sum, n.run(ctx, b.begin("number"))
 }
 
@@ -128,7 +129,7 @@ func (b *builder) resolve(ctx context.Context, n *numbering, g *grouping, meta s
 	}
 	r := &resolving{
 		cfg: b.cfg, ns: b.ns, nodes: b.nodes, tracer: b.tracer, own: ownSources(b.cfg), sources: shown.Sources, segments: n.segments,
-		asOf: b.cfg.AsOf.Unix(), hasher: snapshot.PersonHasher(b.secret), g: g,
+		asOf: b.cfg.AsOf.Unix(), hasher: snapshot.PersonHasher(b.secret), g: g, former: n.former,
 		persons: b.space.Store("persons", max(partitions, meta.RecordShards)), cuts: b.space.Store("cuts", g.nodes.Len()),
 		collect: func() *report.Collector { return report.NewCollector(shown) },
 	}

@@ -49,7 +49,7 @@ func (b *builder) write(ctx context.Context, r *resolving, meta snapshot.Meta) e
 func (b *builder) writeFiles(ctx context.Context, dir string, r *resolving, meta snapshot.Meta) (m snapshot.Manifest, hash snapshot.HexBytes, err error) {
 	s := b.begin("write")
 	w, err := snapshot.NewWriter(b.opts.FS, dir, meta, snapshot.Dictionaries{
-		Namespaces: b.ns, Sources: r.sources, Tenants: b.cfg.SnapshotTenants(), Segments: r.segments,
+		Namespaces: b.ns, Sources: r.sources, Tenants: b.cfg.SnapshotTenants(), Segments: r.segments, Renamed: r.result.renamed,
 	})
 	if err != nil {
 		return m, nil, err

@@ -65,7 +65,7 @@ func Stream(ctx context.Context, client *feed.Client) build.LiveSource {
 
 // errKey tells of a log of another key than the store's.
 func errKey(log, store string) error {
-	return fmt.Errorf("%w: the log of live changes belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key", overlay.ErrKey, log, store)
+	return fmt.Errorf("%w: the log of live changes belongs to a store whose key is %s, and this one's is %s: build into a store with that key, see --key; if this store had it before, put it into the store's folder keys as %s.key; if the other one was moved to it, move this one too, see matchd rekey", overlay.ErrKey, log, store, log)
 }
 
 // Exists is an error unless there is a log in a folder: opening it would make one.
@@ -79,8 +79,9 @@ func Exists(dir string) error {
 // errEnd ends a scan.
 var errEnd = errors.New("end")
 
-// Read reads a log up to the record that is the last one when it is called. A log
-// that has hashes of another secret is refused.
+// Read reads a log up to the record that is the last one when it is called. What
+// it tells is by hashes under the keys that the log has, the store's or former
+// ones of it; a log that has hashes of another is refused.
 func Read(log Log, ns *index.Namespaces, keys snapshot.Keys) (*build.Live, error) {
 	last, _, hash := log.Last()
 	names := &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(keys.Secret), Key: keys.Secret.ID(), Former: event.FormerKeys(keys)}

@@ -173,6 +173,57 @@ func (g growing) Last() (uint64, time.Time, eventlog.Hash) {
 	return g.Log.Last()
 }
 
+// Of a store that was moved to another key, what was told before is by hashes of
+// its time, and what is told since by those of the store's.
+func TestFactsUnderFormerKeys(t *testing.T) {
+	former := index.Secret{7}
+	before := names(t)
+	before.Hasher, before.Key = snapshot.IdentifierHasher(former), former.ID()
+	hash := func(n *event.Names, text string) index.Hash {
+		h, err := n.Hash(text)
+		ok(t, err)
+		return h
+	}
+	dir := filepath.Join(t.TempDir(), "log")
+	log, err := eventlog.Open(dir, eventlog.Options{})
+	ok(t, err)
+	add(
+		t, log, before,
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.pub:4"`,
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.pub:5"`,
+		`"type":"opt_in","tenant":"acme","identifier":"cookie.pub:5"`,
+		`"type":"erase","tenant":"acme","customer":"acme:C-9"`,
+	)
+	now := names(t)
+	now.Normalised = nil // of a time whose rules were not known
+	add(
+		t, log, now,
+		`"type":"opt_out","tenant":"bolt","identifier":"cookie.pub:4"`,
+		`"type":"link","left":"cookie.pub:1","right":"crm.acme:C-1"`,
+	)
+	ok(t, log.Close())
+	moved := snapshot.Keys{Secret: secret, Former: []index.Secret{{8}, former}}
+	l, err := fold.Dir(dir)(namespaces(t), moved)
+	ok(t, err)
+	want := []string{
+		fmt.Sprint("erased ", hash(before, "crm.acme:C-9"), " ", []string{"acme"}, " 0"),
+		"link cookie.pub:1 crm.acme:C-1 true authenticated 5",
+		fmt.Sprint("out ", hash(before, "cookie.pub:4"), " ", []string{"acme"}),
+		fmt.Sprint("out ", hash(now, "cookie.pub:4"), " ", []string{"bolt"}),
+	}
+	slices.Sort(want)
+	if got := told(l); !slices.Equal(got, want) {
+		t.Errorf("it is told\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if want := map[string][]string{index.EmailSHA256: {"uid2/1"}, index.PhoneSHA256: {"e164/1"}}; !reflect.DeepEqual(l.Normalised, want) {
+		t.Errorf("made by %v", l.Normalised)
+	}
+	moved.Former = moved.Former[:1]
+	if _, err := fold.Dir(dir)(namespaces(t), moved); !errors.Is(err, overlay.ErrKey) || !strings.Contains(err.Error(), former.ID()) || !strings.Contains(err.Error(), "matchd rekey") {
+		t.Errorf("a key that the store has no more: %v", err)
+	}
+}
+
 // What cannot be read is refused, with what to do.
 func TestRefuses(t *testing.T) {
 	dir := logOf(t, `"type":"opt_out","tenant":"acme","identifier":"cookie.pub:1"`)
