@@ -1,5 +1,8 @@
 GO ?= go
 
+# Pebble's zstd in C takes a minute to compile, and nothing here asks for it.
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -tags=pebblegozstd
+
 .PHONY: demo test torture soak bench bench-full bench-build bench-enrich bench-enrich-10m bench-log bench-live peers peers-test lint build
 
 demo: build ## generate, build, serve, print lookups to try, show enriched bid requests; Ctrl-C ends it

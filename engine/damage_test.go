@@ -172,10 +172,13 @@ func truncate(t testing.TB, v *victim, name string, to func(int64) int64) {
 func TestDamageWhileServing(t *testing.T) {
 	pristine := newVictim(t, 4)
 	for _, memory := range []snapshot.Memory{snapshot.Map, snapshot.Copy} {
-		for _, d := range damages {
+		for i, d := range damages {
 			for _, files := range []string{"*", "index-*", "records-*", "records-0000"} {
 				if memory == snapshot.Copy && files != "*" {
 					continue // less harm than all of them
+				}
+				if testing.Short() && i > 0 && (files != "*" || memory == snapshot.Copy) {
+					continue // what is in the files makes no race
 				}
 				t.Run(fmt.Sprintf("%s, %s of %s", memory, d.name, files), func(t *testing.T) {
 					v := *pristine

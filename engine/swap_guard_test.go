@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/swap"
@@ -217,11 +218,14 @@ func TestGuardedSwapsUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(worker), 6))
 			var b engine.Batch
-			for {
+			for n := 1; ; n++ {
 				select {
 				case <-stop:
 					return
 				default:
+				}
+				if n%64 == 0 {
+					time.Sleep(100 * time.Microsecond) // or the cores have no time for the swaps
 				}
 				s, err := e.Begin(c.Name)
 				if err == nil {

@@ -84,7 +84,7 @@ func TestBitFlipsAreRefused(t *testing.T) {
 	regions := map[string]int{}
 	flips := 10_000
 	if testing.Short() {
-		flips = 1000
+		flips = 200
 	}
 	for range flips {
 		at := r.IntN(total)

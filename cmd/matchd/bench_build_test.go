@@ -13,9 +13,19 @@ const asCommand = "MATCHD_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) == "" {
-		os.Exit(m.Run())
+		os.Exit(inFolder(m))
 	}
 	main()
+}
+
+// inFolder runs the tests with a folder for what they share.
+func inFolder(m *testing.M) int {
+	var err error
+	if madeOnce.dir, err = os.MkdirTemp("", "matchd"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(madeOnce.dir)
+	return m.Run()
 }
 
 // A small run measures sort, the build and the larger builds, prints the tables

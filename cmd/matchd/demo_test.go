@@ -45,12 +45,16 @@ func TestDemoAnswersItsOwnLookups(t *testing.T) {
 	t.Setenv(asCommand, "1") // the scene's daemon is this executable
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	customers := 10_000
+	if testing.Short() {
+		customers = 2_000
+	}
 	var out syncBuffer
 	dir := filepath.Join(t.TempDir(), "demo")
 	ended := make(chan error, 1)
 	go func() {
 		ended <- demo(ctx, demoOptions{
-			dir: dir, customers: 10_000, seed: 1, listen: "127.0.0.1:0", admin: "127.0.0.1:0",
+			dir: dir, customers: customers, seed: 1, listen: "127.0.0.1:0", admin: "127.0.0.1:0",
 			now: time.Now().UTC().Truncate(24 * time.Hour),
 		}, &out, io.Discard)
 	}()

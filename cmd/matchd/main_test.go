@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/matchd/matchd/engine"
@@ -31,13 +32,25 @@ func succeed(t *testing.T, args ...string) string {
 	return out
 }
 
-// builtStore makes a small world and builds it.
+// madeOnce is the world that tests have copies of, in a folder that TestMain makes.
+var madeOnce struct {
+	dir  string
+	once sync.Once
+}
+
+// builtStore returns a small world and a store of it.
 func builtStore(t *testing.T) (data, store string) {
 	t.Helper()
+	from := filepath.Join(madeOnce.dir, "store")
+	madeOnce.once.Do(func() {
+		made := filepath.Join(madeOnce.dir, "data")
+		succeed(t, "gen", "--out", made, "--customers", "2000", "--seed", "3")
+		succeed(t, "build", "--config", filepath.Join(made, "onboard.yaml"), "--store", from, "--as-of", "2026-11-01")
+	})
 	dir := t.TempDir()
 	data, store = filepath.Join(dir, "data"), filepath.Join(dir, "store")
-	succeed(t, "gen", "--out", data, "--customers", "2000", "--seed", "3")
-	succeed(t, "build", "--config", filepath.Join(data, "onboard.yaml"), "--store", store, "--as-of", "2026-11-01")
+	must(t, os.CopyFS(data, os.DirFS(filepath.Join(madeOnce.dir, "data"))))
+	copyStore(t, store, from)
 	return data, store
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -100,8 +101,11 @@ func TestDamagedSpillIsRefused(t *testing.T) {
 	o, before := storeBefore(t)
 	for name := range disk.files {
 		what := fmt.Sprintf("a damaged %q", name)
+		var mu sync.Mutex // progress is said beside the stages
 		damaged := false
 		harm := func() error {
+			mu.Lock()
+			defer mu.Unlock()
 			path := filepath.Join(o.Store, "snapshots", ".draft-spill", name)
 			info, err := os.Stat(path)
 			if damaged || errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {

@@ -58,14 +58,15 @@ func (w *world) component(t testing.TB, id string) (members []string, shared boo
 		t.Fatal(err)
 	}
 	names := w.connected(id)
-	hash := func(name string) index.Hash {
+	hashes, hasher := map[string]index.Hash{}, snapshot.IdentifierHasher(*testSecret())
+	for _, name := range names {
 		key, _, err := ns.AppendKey(nil, []byte(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return snapshot.IdentifierHasher(*testSecret()).Sum(key)
+		hashes[name] = hasher.Sum(key)
 	}
-	slices.SortFunc(names, func(a, b string) int { return hash(a).Compare(hash(b)) })
+	slices.SortFunc(names, func(a, b string) int { return hashes[a].Compare(hashes[b]) })
 	nodes := make([]resolve.Node, len(names))
 	for i, name := range names {
 		space, _, _ := strings.Cut(name, ":")

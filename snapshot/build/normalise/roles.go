@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync"
 )
 
 // Addresses and numbers that stand for nobody link everybody who was entered
@@ -109,6 +110,9 @@ func (p *placeholderHashes) place(hash []byte) (word int, bit uint64) {
 	at := int(hash[0])<<8 | int(hash[1])
 	return at >> 6, 1 << (at & 63)
 }
+
+// commonPlaceholders are made once: they are always the same.
+var commonPlaceholders = sync.OnceValue(newPlaceholderHashes)
 
 // newPlaceholderHashes makes the set of the commonest placeholders, as they are
 // given by partners that hash what their forms hold.

@@ -39,7 +39,7 @@ const (
 
 // NewValues makes the check of values of the namespaces of a table.
 func NewValues(ns *index.Namespaces) *Values {
-	v := &Values{ns: ns, kinds: make([]valueKind, ns.Len()), placeholders: newPlaceholderHashes()}
+	v := &Values{ns: ns, kinds: make([]valueKind, ns.Len()), placeholders: commonPlaceholders()}
 	for id := range v.kinds {
 		switch n := ns.At(index.NamespaceID(id)); {
 		case n.Size == sha256.Size && !n.Tracer():

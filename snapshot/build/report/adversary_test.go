@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -34,6 +35,7 @@ type world struct {
 
 // try shows the adversary all worlds of at most so many people.
 func (a *adversary) try(look func(cells []int64) []*figure) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // each world makes much garbage
 	cells := make([]int64, a.cells)
 	for {
 		w := world{groups: make([]int8, 1<<a.cells)}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
@@ -53,7 +54,7 @@ func look(t *testing.T, url string, flags ...string) []byte {
 }
 
 // picture is what the browser draws of an address.
-func picture(t *testing.T, url, size string, flags ...string) image.Image {
+func picture(t *testing.T, url, size string, flags ...string) *image.RGBA {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "page.png")
 	look(t, url, append(flags, "--screenshot="+name, "--window-size="+size)...)
@@ -66,7 +67,9 @@ func picture(t *testing.T, url, size string, flags ...string) image.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return img
+	out := image.NewRGBA(img.Bounds())
+	draw.Draw(out, out.Rect, img, out.Rect.Min, draw.Src)
+	return out
 }
 
 // site serves the page, and beside it a page that holds it in a frame of a
@@ -124,12 +127,11 @@ frame.onload = () => {
 </script>`
 
 // shares of a picture's pixels that have about each colour.
-func share(img image.Image, area image.Rectangle, want color.RGBA) float64 {
+func share(img *image.RGBA, area image.Rectangle, want color.RGBA) float64 {
 	n := 0
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		for x := area.Min.X; x < area.Max.X; x++ {
-			r, g, b, _ := img.At(x, y).RGBA()
-			if near(r>>8, want.R) && near(g>>8, want.G) && near(b>>8, want.B) {
+			if c := img.RGBAAt(x, y); near(c.R, want.R) && near(c.G, want.G) && near(c.B, want.B) {
 				n++
 			}
 		}
@@ -137,7 +139,7 @@ func share(img image.Image, area image.Rectangle, want color.RGBA) float64 {
 	return float64(n) / float64(area.Dx()*area.Dy())
 }
 
-func near(got uint32, want uint8) bool { return got+6 >= uint32(want) && got <= uint32(want)+6 }
+func near(got, want uint8) bool { return int(got)+6 >= int(want) && int(got) <= int(want)+6 }
 
 func rgb(hex uint32) color.RGBA {
 	return color.RGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 255}
