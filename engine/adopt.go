@@ -80,6 +80,9 @@ func (e *Engine) relink(g *generation, c changed, touched []index.Hash) *persons
 // c.mu held, until that and the generation are what the engine answers from, see
 // adopted; not so after an error. It holds up nobody while it reads all but the last of them.
 func (c *Changes) adopt(g *generation) (changed, error) {
+	if err := c.knows(g); err != nil {
+		return changed{}, err
+	}
 	names := c.namesOf(g)
 	c.mu.Lock()
 	have := c.overlay

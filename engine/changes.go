@@ -27,6 +27,7 @@ type Changes struct {
 	log    Log
 	key    string
 	former []event.FormerKey // that the store had before
+	used   map[string]bool   // those of them that hashes in the log are of, by id
 	// follower follows another daemon, or is nil where the store takes its changes
 	// itself.
 	follower *follower
@@ -60,7 +61,7 @@ func (e *Engine) openChanges(dir string, f *follower) error {
 	if err != nil {
 		return err
 	}
-	c := &Changes{engine: e, key: keys.Secret.ID(), former: event.FormerKeys(keys), follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &Changes{engine: e, key: keys.Secret.ID(), former: event.FormerKeys(keys), used: map[string]bool{}, follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	if f != nil {
 		f.changes = c
 	}
@@ -112,9 +113,15 @@ func (c *Changes) fits(r eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	if names := (event.Names{Key: c.key, Former: c.former}); b.Key != "" && !names.Knows(b.Key) {
+	if b.Key == "" || b.Key == c.key {
+		return nil
+	}
+	if names := (event.Names{Key: c.key, Former: c.former}); !names.Knows(b.Key) {
 		return fmt.Errorf("%w: the log belongs to a store whose key is %s, and this one's is %s", overlay.ErrKey, b.Key, c.key)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used[b.Key] = true
 	return nil
 }
 

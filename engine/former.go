@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/matchd/matchd/engine/event"
@@ -72,6 +74,20 @@ func (g *generation) appendRenamed(list []snapshot.Renamed, o *overlay.Overlay, 
 func has(o *overlay.Overlay, h index.Hash) bool {
 	_, ok := o.Get(h)
 	return ok
+}
+
+// knows refuses a snapshot that was not made with all the keys of hashes in the
+// log: who opted out or was erased under one of them may be in it, and nobody knows
+// as whom.
+func (c *Changes) knows(g *generation) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(c.used)) {
+		if key != g.KeyID && !slices.Contains(g.FormerKeys, key) {
+			return fmt.Errorf("%w: the log has opt-outs or erasures of key %s, and the snapshot was made without that: build one, or move the store by matchd rekey", overlay.ErrKey, key)
+		}
+	}
+	return nil
 }
 
 // contains reports whether an identifier is in a snapshot, by its hash under the

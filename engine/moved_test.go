@@ -2,18 +2,21 @@ package engine_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/livetest"
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 )
@@ -33,7 +36,7 @@ func move(t testing.TB, from *snapshot.Store, built []snapshot.Current, secret i
 	var moved []snapshot.Current
 	for _, cur := range built {
 		snap := must(from.Open(cur, snapshot.Map))(t)
-		moved = append(moved, publish(t, to, rekeyed(t, snap, secret, keys.IdentifierHashers())))
+		moved = append(moved, publish(t, to, rekeyed(t, snap, secret, keys)))
 		ok(t, snap.Close())
 	}
 	return to, moved
@@ -49,10 +52,10 @@ func (h *inhabited) move(t testing.TB, secret index.Secret) *inhabited {
 }
 
 // rekeyed is what a snapshot holds, under another key.
-func rekeyed(t testing.TB, s *snapshot.Snapshot, secret index.Secret, before []index.Hasher) contents {
+func rekeyed(t testing.TB, s *snapshot.Snapshot, secret index.Secret, before snapshot.Keys) contents {
 	t.Helper()
 	c := contents{meta: s.Meta, dicts: s.Dictionaries}
-	c.meta.KeyID = secret.ID()
+	c.meta.KeyID, c.meta.FormerKeys = secret.ID(), before.FormerIDs()
 	renamed := map[snapshot.Renamed]bool{}
 	for shard := range s.RecordShards {
 		for p, err := range s.Persons(shard, snapshot.IdentifierHasher(secret)) {
@@ -63,7 +66,7 @@ func rekeyed(t testing.TB, s *snapshot.Snapshot, secret index.Secret, before []i
 				n := &own.Nodes[i]
 				n.Value = bytes.Clone(n.Value)
 				key := append([]byte(s.Namespaces.At(n.Namespace).Name+":"), n.Value...)
-				for _, former := range before {
+				for _, former := range before.IdentifierHashers() {
 					renamed[snapshot.Renamed{Old: former.Sum(key), New: n.Hash}] = true
 				}
 			}
@@ -113,6 +116,31 @@ func TestMovedIsTheModel(t *testing.T) {
 			}
 		}
 		ok(t, l.Close())
+	}
+}
+
+// TestMovedWithoutTheKey refuses a snapshot that was made without a key of hashes in
+// the log, such as one of before a move, whose key came back with it.
+func TestMovedWithoutTheKey(t *testing.T) {
+	l := newLive(t)
+	l.take(t, annOut)
+	cur := must(l.store.Current())(t)
+	ok(t, l.Close())
+	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3})
+	moved := openLive(t, store, l.log)
+	moved.take(t, `"id":"2","type":"erase","tenant":"acme","customer":"acme:bob","at":"2026-11-21T10:00:01Z"`)
+	ok(t, moved.Close())
+	e := newEngine(t, engine.Options{Store: l.store})
+	if err := e.OpenChanges(l.log); !errors.Is(err, overlay.ErrKey) {
+		t.Errorf("without the key: %v", err)
+	}
+	dir := filepath.Join(l.store.Dir(), "keys")
+	ok(t, os.Mkdir(dir, 0o700))
+	ok(t, os.WriteFile(filepath.Join(dir, index.Secret{3}.ID()+".key"), snapshot.FormatSecret(index.Secret{3}), 0o600))
+	e = newEngine(t, engine.Options{Store: l.store})
+	ok(t, e.OpenChanges(l.log))
+	if _, err := e.Reload(); !errors.Is(err, overlay.ErrKey) || !strings.Contains(err.Error(), index.Secret{3}.ID()) {
+		t.Errorf("with the key beside it: %v", err)
 	}
 }
 

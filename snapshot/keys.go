@@ -121,6 +121,15 @@ func (s *Store) Keys() (k Keys, err error) {
 	return k, err
 }
 
+// FormerIDs returns the ids of Former.
+func (k Keys) FormerIDs() []string {
+	var ids []string
+	for _, former := range k.Former {
+		ids = append(ids, former.ID())
+	}
+	return ids
+}
+
 // IdentifierHashers returns the hashers of identifiers under the secrets of
 // Former.
 func (k Keys) IdentifierHashers() []index.Hasher {

@@ -70,6 +70,10 @@ type Meta struct {
 	// Applied are the sequence numbers up to which the snapshot contains logs of
 	// live changes, by the log's id.
 	Applied map[string]uint64 `json:"applied_seq,omitempty"`
+	// FormerKeys are the ids of the store's former keys, ascending, of which
+	// Renamed is complete: an opt-out or an erasure that is known by a hash under
+	// another one may be of anybody in the snapshot.
+	FormerKeys []string `json:"former_keys,omitempty"`
 }
 
 // Lineage counts what became of the persons of the previous snapshot, so that

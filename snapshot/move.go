@@ -83,15 +83,15 @@ const (
 func moveLine(to index.Secret) string { return movePrefix + to.ID() + "\n" }
 
 // Prepare puts a new key into the store, which goes on with the one that it has.
-// named are the ids of the keys by which opt-outs and erasures are known: a key
-// of these that the store had is refused, and others that lie in it go, which a
-// move left that was killed before its switch.
-func (m *Move) Prepare(to index.Secret, named []string) error {
+// had are its keys: one that it had before is refused. named are the ids of the keys
+// by which opt-outs and erasures are known: others that lie in it go, which a move
+// left that was killed before its switch.
+func (m *Move) Prepare(to index.Secret, had Keys, named []string) error {
 	s := m.store
 	switch {
 	case to == m.From:
 		return fmt.Errorf("the store has the key %s already", to.ID())
-	case slices.Contains(named, to.ID()):
+	case slices.Contains(had.Former, to) && slices.Contains(named, to.ID()):
 		return fmt.Errorf("the store had the key %s before: move it to one that it never had", to.ID())
 	}
 	m.To = to

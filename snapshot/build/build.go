@@ -119,22 +119,23 @@ func (e *TooManyBadRowsError) Error() string {
 
 // builder carries what the stages share.
 type builder struct {
-	opts     Options
-	cfg      *config.Config
-	profiles []config.ProfileFile
-	links    []config.LinkFile
-	ns       *index.Namespaces
-	nodes    []resolve.Node // by namespace
-	norm     *normalise.Normaliser
-	tracer   []bool
-	store    *snapshot.Store
-	draft    *snapshot.Draft
-	previous *snapshot.Snapshot // nil where none is named
-	secret   index.Secret
-	former   []index.Hasher // of identifiers, under the keys that the store had before
-	live     *Live          // nil where there is no log
-	space    *spill.Space
-	oldest   snapshot.Day // of links that are not too old
+	opts       Options
+	cfg        *config.Config
+	profiles   []config.ProfileFile
+	links      []config.LinkFile
+	ns         *index.Namespaces
+	nodes      []resolve.Node // by namespace
+	norm       *normalise.Normaliser
+	tracer     []bool
+	store      *snapshot.Store
+	draft      *snapshot.Draft
+	previous   *snapshot.Snapshot // nil where none is named
+	secret     index.Secret
+	former     []index.Hasher // of identifiers, under the keys that the store had before
+	formerKeys []string
+	live       *Live // nil where there is no log
+	space      *spill.Space
+	oldest     snapshot.Day // of links that are not too old
 
 	report   Report
 	started  time.Time
@@ -319,6 +320,9 @@ func (b *builder) snapshotID(m snapshot.Meta, sum rowSum) (id snapshot.ID) {
 	}
 	if b.live != nil {
 		fmt.Fprintf(h, "live %s %d %x\n", b.live.Log, b.live.Seq, b.live.Hash)
+		for _, key := range m.FormerKeys {
+			fmt.Fprintf(h, "former key %s\n", key)
+		}
 	}
 	h.Write(b.cfg.Canonical())
 	for _, v := range []uint64{sum.hi, sum.lo, sum.rows} {

@@ -23,7 +23,7 @@ func (b *builder) open() (err error) {
 	if err != nil {
 		return err
 	}
-	b.secret, b.former = keys.Secret, keys.IdentifierHashers()
+	b.secret, b.former, b.formerKeys = keys.Secret, keys.IdentifierHashers(), keys.FormerIDs()
 	if err := b.openSpace(); err != nil {
 		return err
 	}

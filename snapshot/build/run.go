@@ -116,6 +116,7 @@ func (b *builder) describe(n *numbering, sum rowSum, oldest snapshot.Day) (snaps
 	}
 	if b.live != nil {
 		meta.Applied = map[string]uint64{b.live.Log: b.live.Seq}
+		meta.FormerKeys = b.formerKeys
 	}
 	meta.ID = b.snapshotID(meta, sum)
 	return meta, meta.Validate()

@@ -23,8 +23,9 @@ type held struct {
 	hashes []index.Hash
 }
 
-// readHeld reads a log, all of whose hashes must be of keys that the store has.
-func readHeld(log *eventlog.Log, keys snapshot.Keys) (h held, err error) {
+// readHeld reads a log, all of whose hashes must be of keys that the store has, or
+// of the one that it is to be moved to: that is a copy from before the move.
+func readHeld(log *eventlog.Log, keys snapshot.Keys, to *index.Secret) (h held, err error) {
 	if log == nil {
 		return h, nil
 	}
@@ -42,8 +43,8 @@ func readHeld(log *eventlog.Log, keys snapshot.Keys) (h held, err error) {
 			return nil // its identifiers are texts
 		}
 		if !slices.Contains(h.keys, b.Key) {
-			if !has(keys, b.Key) {
-				return fmt.Errorf("record %d: %w: they are of key %s", r.Seq, overlay.ErrKey, b.Key)
+			if !has(keys, b.Key) && (to == nil || to.ID() != b.Key) {
+				return fmt.Errorf("record %d: %w: they are of key %s: if the store is a copy from before it was moved to that key, give it with --key-file", r.Seq, overlay.ErrKey, b.Key)
 			}
 			h.keys = append(h.keys, b.Key)
 		}

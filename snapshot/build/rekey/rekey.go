@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 		return nil, err
 	}
 	o.Progress(build.Progress{Stage: "log"})
-	if m.held, err = readHeld(log, m.keys); err != nil {
+	if m.held, err = readHeld(log, m.keys, o.Key); err != nil {
 		return nil, err
 	}
 	return m.run(ctx)
@@ -175,7 +175,7 @@ func (m *mover) switchOver(ctx context.Context) error {
 	if err := m.checkLog(old); err != nil {
 		return err
 	}
-	if err := m.move.Prepare(*to, m.held.keys); err != nil || none {
+	if err := m.move.Prepare(*to, m.keys, m.held.keys); err != nil || none {
 		return err
 	}
 	manifest, hash, err := m.rewrite(ctx, old)
