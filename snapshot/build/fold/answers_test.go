@@ -29,6 +29,7 @@ type pool struct {
 	r                  *rand.Rand
 	people             int
 	dir, log, config   string
+	secret             index.Secret
 	engine             *engine.Engine
 	store              *snapshot.Store
 	events             int
@@ -47,7 +48,7 @@ func mail(i int) string { return fmt.Sprintf("%064x", sha256.Sum256([]byte{byte(
 // newPool writes the files of a pool and builds a first snapshot, without a log.
 func newPool(t *testing.T, seed uint64) *pool {
 	t.Helper()
-	p := &pool{t: t, r: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), erased: map[string]bool{}, opted: map[string]bool{}}
+	p := &pool{t: t, r: rand.New(rand.NewPCG(seed, 3)), dir: t.TempDir(), secret: secret, erased: map[string]bool{}, opted: map[string]bool{}}
 	p.people = 2 + p.r.IntN(5)
 	files := map[string]string{
 		"onboard.yaml": `
@@ -94,9 +95,24 @@ links:
 func (p *pool) build(live build.LiveSource) {
 	p.t.Helper()
 	_, err := build.Run(context.Background(), build.Options{
-		Config: p.config, Store: filepath.Join(p.dir, "store"), AsOf: asOf, Secret: &secret, Shards: 1, Workers: 1, Live: live,
+		Config: p.config, Store: filepath.Join(p.dir, "store"), AsOf: asOf, Secret: &p.secret, Shards: 1, Workers: 1, Live: live,
 	})
 	ok(p.t, err)
+}
+
+// move gives the pool a store of another key, which knows the one that it had: a
+// build has yet to fill it.
+func (p *pool) move(key index.Secret) {
+	p.t.Helper()
+	dir := filepath.Join(p.dir, "store")
+	ok(p.t, os.RemoveAll(dir))
+	var err error
+	p.store, err = snapshot.CreateStore(snapshot.OS{}, dir, &key)
+	ok(p.t, err)
+	keys := filepath.Join(dir, "keys")
+	ok(p.t, os.Mkdir(keys, 0o700))
+	ok(p.t, os.WriteFile(filepath.Join(keys, p.secret.ID()+".key"), snapshot.FormatSecret(p.secret), 0o600))
+	p.secret = key
 }
 
 func (p *pool) open() {
@@ -264,7 +280,7 @@ func (p *pool) same(what string, a, b map[string]string) {
 // later beside it, answers as one that was built from the files alone with the
 // whole log beside it.
 func TestFoldingChangesNoAnswer(t *testing.T) {
-	pools := uint64(40)
+	pools := uint64(28)
 	if testing.Short() {
 		pools = 6
 	}
@@ -303,6 +319,42 @@ func TestFoldingChangesNoAnswer(t *testing.T) {
 		}
 	}
 	if answered < 100*int(pools) || withheld < 100*int(pools) {
+		t.Errorf("%d answers and %d refusals: too few to tell", answered, withheld)
+	}
+}
+
+// The first build of a store that was moved to another key answers as one of its
+// former key with the log beside it, and so does the next one, of what was changed
+// under either.
+func TestFoldingOverAnotherKey(t *testing.T) {
+	pools := uint64(12)
+	if testing.Short() {
+		pools = 6
+	}
+	answered, withheld := 0, 0
+	for seed := range pools {
+		p := newPool(t, 1015+seed)
+		what := fmt.Sprint("pool ", seed)
+		p.take(p.r.IntN(40), true)
+		want := p.answers()
+		ok(t, p.engine.Close())
+		p.move(index.Secret{9})
+		p.build(fold.Dir(p.log))
+		p.open()
+		p.same(what+" after the move", want, p.answers())
+		p.take(p.r.IntN(20), false)
+		got := p.answers()
+		ok(t, p.engine.Close())
+		p.build(fold.Dir(p.log))
+		p.open()
+		p.same(what+" after the next build", got, p.answers())
+		ok(t, p.engine.Close())
+		answered, withheld = answered+p.answered, withheld+p.withheld
+		if t.Failed() {
+			break
+		}
+	}
+	if answered < 60*int(pools) || withheld < 60*int(pools) {
 		t.Errorf("%d answers and %d refusals: too few to tell", answered, withheld)
 	}
 }
