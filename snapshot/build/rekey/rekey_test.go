@@ -128,10 +128,7 @@ func (p *pool) change(t testing.TB, r *rand.Rand, n int) {
 			ok(t, err)
 			b, err := e.Bind(names, "shop", time.Now())
 			ok(t, err)
-			p.hung[id] = append(p.hung[id], keys.Secret)
-			if b.Type == event.OptIn {
-				p.hung[id] = append(p.hung[id], keys.Former...)
-			}
+			p.hung[id] = append(append(p.hung[id], keys.Secret), keys.Former...)
 			if erasable {
 				contact := texts[r.IntN(len(texts))]
 				h, err := names.Hash(contact)

@@ -39,12 +39,12 @@ type rewriter struct {
 // rewrite writes a snapshot into the draft.
 func (m *mover) rewrite(ctx context.Context, old *snapshot.Snapshot) (out snapshot.Manifest, hash snapshot.HexBytes, err error) {
 	meta := old.Meta
-	meta.KeyID, meta.ID = m.move.To.ID(), m.snapshotID(old)
-	meta.FormerKeys = nil
+	meta.KeyID, meta.FormerKeys = m.move.To.ID(), nil
 	if m.held.log != "" {
 		meta.FormerKeys = slices.DeleteFunc(append(m.keys.FormerIDs(), m.keys.Secret.ID()), func(id string) bool { return id == meta.KeyID })
 		slices.Sort(meta.FormerKeys)
 	}
+	meta.ID = m.snapshotID(old, meta.FormerKeys)
 	w, err := snapshot.NewWriter(m.FS, m.move.Dir(), meta, old.Dictionaries)
 	if err != nil {
 		return out, nil, err
@@ -85,11 +85,11 @@ func identifiers(list []snapshot.Renamed) int64 {
 }
 
 // snapshotID hashes all that the snapshot depends on.
-func (m *mover) snapshotID(old *snapshot.Snapshot) (id snapshot.ID) {
+func (m *mover) snapshotID(old *snapshot.Snapshot, formerKeys []string) (id snapshot.ID) {
 	h := sha256.New()
 	fmt.Fprintf(h, "matchd rekey %d.%d\nsnapshot %x\nkey %s\n", snapshot.FormatVersion, snapshot.Revision, old.ID, m.move.To.ID())
 	if m.held.log != "" {
-		fmt.Fprintf(h, "live %s %d %x\nformer keys %q\n", m.held.log, m.held.seq, m.held.hash, m.keys.FormerIDs())
+		fmt.Fprintf(h, "live %s %d %x\nformer keys %q\n", m.held.log, m.held.seq, m.held.hash, formerKeys)
 	}
 	copy(id[:], h.Sum(nil))
 	return id
