@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -11,13 +13,15 @@ import (
 	"time"
 
 	"github.com/matchd/matchd/engine/livetest"
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/server"
+	"github.com/matchd/matchd/snapshot"
 )
 
 // TestErasedStayErased erases most customers, and then does in a random order
 // what has brought people back elsewhere: a build of
 // the original files, a rollback, a store restored from yesterday's copy, a
-// restart. None of them ever answers, by its customer id, its email or its
+// restart, a move to another key. None of them ever answers, by its customer id, its email or its
 // cookie, and everybody else does; an opt-in lets exactly that one back, from the
 // next build on where the snapshot does not have it.
 func TestErasedStayErased(t *testing.T) {
@@ -49,6 +53,7 @@ func TestErasedStayErased(t *testing.T) {
 		{"a rollback", e.rollBack},
 		{"a restored store", e.restore},
 		{"a restart", e.restart},
+		{"a move to another key", e.move},
 	}
 	for _, k := range r.Perm(len(steps)) {
 		steps[k].do(t)
@@ -76,6 +81,7 @@ type erased struct {
 	absent    map[string]map[string]bool // by snapshot: the identifiers of those who were gone when it was built
 	key       string                     // the file with the key that builds read the log with
 	yesterday string
+	moved     string // the file with the key that the store was moved to, if it was
 	changes   int
 	r         *rand.Rand
 }
@@ -224,7 +230,39 @@ func (e *erased) restore(t *testing.T) {
 	must(t, e.stop())
 	must(t, os.RemoveAll(e.store))
 	copyStore(t, e.store, e.yesterday)
+	if e.moved != "" { // from the key that the copy has
+		c, err := server.ReadConfig(e.config)
+		must(t, err)
+		c.Listen = "127.0.0.1:0"
+		if err := runDaemon(t.Context(), daemonOptions{Config: c}, io.Discard); !errors.Is(err, overlay.ErrKey) {
+			t.Fatalf("a store without the key of the log's hashes: %v", err)
+		}
+		e.rekey(t, "--key-file", e.moved)
+	}
 	e.start(t)
+}
+
+// move moves the store to another key.
+func (e *erased) move(t *testing.T) {
+	t.Helper()
+	succeed(t, "unpin", "--admin", e.admin)
+	must(t, e.stop())
+	e.rekey(t)
+	e.moved = filepath.Join(t.TempDir(), "secret.key")
+	must(t, os.Link(filepath.Join(e.store, "secret.key"), e.moved))
+	e.start(t)
+}
+
+// rekey moves the store, while no daemon has it, with who is in its snapshot.
+func (e *erased) rekey(t *testing.T, args ...string) {
+	t.Helper()
+	store, err := snapshot.OpenStore(e.store)
+	must(t, err)
+	before, err := store.Current()
+	must(t, err)
+	var r struct{ Snapshot string }
+	decode(t, succeed(t, append([]string{"rekey", "--store", e.store, "--events", e.log, "--json"}, args...)...), &r)
+	e.absent[r.Snapshot] = e.absent[before.Name]
 }
 
 func (e *erased) restart(t *testing.T) {

@@ -91,15 +91,14 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 	return m.run(ctx)
 }
 
-// openLog opens the store's log; nil where it has none.
+// openLog opens the store's log; nil where it has none. A store that has none yet,
+// as a copy from before it had one, is given the one that is named.
 func openLog(store *snapshot.Store, dir string) (*eventlog.Log, error) {
 	id, err := store.Log()
 	switch {
 	case err != nil:
 		return nil, err
-	case id == "" && dir != "":
-		return nil, fmt.Errorf("store %s has no log of live changes", store.Dir())
-	case id == "":
+	case id == "" && dir == "":
 		return nil, nil
 	case dir == "":
 		return nil, &snapshot.OtherLogError{Store: store.Dir(), Has: id}
@@ -114,7 +113,7 @@ func openLog(store *snapshot.Store, dir string) (*eventlog.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := log.ID().String(); got != id {
+	if got := log.ID().String(); id != "" && got != id {
 		return nil, errors.Join(&snapshot.OtherLogError{Store: store.Dir(), Has: id, Given: got}, log.Close())
 	}
 	return log, nil
@@ -174,6 +173,11 @@ func (m *mover) switchOver(ctx context.Context) error {
 	}
 	if err := m.checkLog(old); err != nil {
 		return err
+	}
+	if m.held.log != "" {
+		if err := m.Store.SetLog(m.held.log); err != nil {
+			return err
+		}
 	}
 	if err := m.move.Prepare(*to, m.keys, m.held.keys); err != nil || none {
 		return err

@@ -2,6 +2,7 @@ package rekey_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/matchd/matchd/bench/gen"
 	"github.com/matchd/matchd/engine/event"
 	"github.com/matchd/matchd/engine/eventlog"
+	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
 	"github.com/matchd/matchd/snapshot"
 	"github.com/matchd/matchd/snapshot/build"
@@ -277,6 +279,31 @@ func TestMovingIsTheSameOnAnyCores(t *testing.T) {
 	}
 }
 
+// A copy of a store from before it had a log, and before it was moved, is moved to
+// the key that the log's last hashes are of, and by no other.
+func TestMovingACopy(t *testing.T) {
+	p, old := newPool(t, 2, 1), newPool(t, 2, 1)
+	r := rand.New(rand.NewPCG(1, 1))
+	p.change(t, r, 5)
+	p.move(t, key(2), 1, 0)
+	p.change(t, r, 5)
+	to := key(3)
+	if _, err := rekey.Run(t.Context(), rekey.Options{Store: old.store(t), Log: p.log, Key: &to}); !errors.Is(err, overlay.ErrKey) {
+		t.Errorf("to another key: %v", err)
+	}
+	if id, err := old.store(t).Log(); err != nil || id != "" {
+		t.Errorf("the log of what was refused is %q: %v", id, err)
+	}
+	old.log = p.log
+	old.move(t, key(2), 1, 0)
+	whole(t, old.dir, key(2), ids(key(1)))
+	is, err := p.store(t).Log()
+	ok(t, err)
+	if id, err := old.store(t).Log(); err != nil || id != is {
+		t.Errorf("its log is %q, not %q: %v", id, is, err)
+	}
+}
+
 // What cannot be moved is refused, and stays as it is.
 func TestMovingRefuses(t *testing.T) {
 	p := newPool(t, 2, 1)
@@ -299,7 +326,6 @@ func TestMovingRefuses(t *testing.T) {
 		{p, "", 3, "live changes belong to store"},
 		{p, other.log, 3, "a daemon has it open: stop it"},
 		{p, filepath.Join(t.TempDir(), "none"), 3, "there is no log of live changes"},
-		{none, p.log, 3, "has no log of live changes"},
 	} {
 		to := key(c.key)
 		cur, err := c.of.store(t).Current()
