@@ -9,7 +9,8 @@ import (
 )
 
 // About so many bytes and records are checked before they are handed on: they
-// fit into a core's cache.
+// fit into a core's cache. For each part, an iterator seeks and a goroutine is
+// woken, so it should be no smaller.
 const (
 	partBytes   = 256 << 10
 	partRecords = 1024
@@ -20,8 +21,8 @@ const (
 const mostReaders = 16
 
 // replay calls f for each record from the first, in order and checked, and
-// before that many with some in a row; one goroutine at a time calls them. It
-// returns where the walk ended.
+// before that many with the tokens of some in a row; one goroutine at a time calls
+// them. It returns where the walk ended.
 //
 // Goroutines each take a part of the log, read it and check what its records
 // hold, and then wait for their turn to hand it on: that needs the parts before,

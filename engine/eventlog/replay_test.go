@@ -27,7 +27,7 @@ func long(t testing.TB) (*vfs.MemFS, []Record) {
 	for i := range list {
 		switch {
 		case i%every == every-1:
-			list[i].Body = make([]byte, partBytes/2+rng.IntN(2*partBytes))
+			list[i].Body = make([]byte, min(partBytes/2+rng.IntN(2*partBytes), MaxBody))
 		case i%3 == 0:
 			list[i].Token = [16]byte{}
 		}
