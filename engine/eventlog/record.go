@@ -62,6 +62,12 @@ type Record struct {
 // of prev, sequence, time, kind, token and commitment, see FORMAT.md.
 func (r *Record) Chain(prev Hash) Hash {
 	var b [chainSize]byte
+	r.chain(&b, &prev)
+	return sha256.Sum256(b[:])
+}
+
+// chain fills in what Chain is the hash of.
+func (r *Record) chain(b *[chainSize]byte, prev *Hash) {
 	n := copy(b[:], prev[:])
 	binary.BigEndian.PutUint64(b[n:], r.Seq)
 	binary.BigEndian.PutUint64(b[n+8:], uint64(r.Time.UnixNano()))
@@ -69,7 +75,6 @@ func (r *Record) Chain(prev Hash) Hash {
 	n += 17
 	n += copy(b[n:], r.Token[:])
 	copy(b[n:], r.Commitment[:])
-	return sha256.Sum256(b[:])
 }
 
 // Sizes in bytes, see FORMAT.md.

@@ -20,14 +20,14 @@ import (
 // are left.
 func long(t testing.TB) (*vfs.MemFS, []Record) {
 	t.Helper()
-	const n = 5 * partRecords
+	const n, every = 5 * partRecords, 4*partRecords/5 - 9
 	mem, ctx, rng := vfs.NewCrashableMem(), context.Background(), rand.New(rand.NewPCG(1, 2))
 	l := open(t, mem, Options{})
 	list := entries(0, n)
 	for i := range list {
 		switch {
-		case i%400 == 399:
-			list[i].Body = make([]byte, partBytes/2+rng.IntN(2*partBytes))
+		case i%every == every-1:
+			list[i].Body = make([]byte, min(partBytes/2+rng.IntN(2*partBytes), MaxBody))
 		case i%3 == 0:
 			list[i].Token = [16]byte{}
 		}

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 )
 
 // tokens finds records by their tokens: an index in memory, of 11 to 22 bytes a
@@ -31,7 +32,10 @@ const firstTokens = 1 << 16
 // grow adds a part for at least n tokens, which fill three quarters of it.
 func (t *tokens) grow(n int) {
 	size := max(4, 1<<bits.Len(uint(n+n/3)))
-	t.parts = append(t.parts, tokenPart{make([]uint64, size), size / 4 * 3})
+	p := tokenPart{make([]uint64, size), size / 4 * 3}
+	// Huge before it is touched: slots lie all over it.
+	adviseHuge(unsafe.Slice((*byte)(unsafe.Pointer(&p.slots[0])), 8*size))
+	t.parts = append(t.parts, p)
 }
 
 // tokenHash is spread well, whatever tokens look like.
@@ -71,62 +75,38 @@ func (p *tokenPart) add(hash, seq uint64) {
 	p.slots[at] = hash&^seqMask | seq&seqMask
 }
 
-// tokenRuns adds many tokens to a part that has room for them. They wait in
-// runs, by where they go, so that a run's are put next to each other: one by
-// one, each would wait for memory.
-type tokenRuns struct {
-	part  *tokenPart
-	room  int // for tokens that do not wait yet
-	shift int // of a place, to its run
-	runs  [tokenRunCount][]waiting
+// tokenAt is the hash of a record's token, and the record's number.
+type tokenAt struct{ hash, seq uint64 }
+
+// tokenFill adds many tokens to a part that has room for them.
+type tokenFill struct {
+	part *tokenPart
+	// asked is of slots that were read only to have them in the core's cache.
+	asked uint64
 }
-
-// waiting is a token that is to be added.
-type waiting struct{ hash, seq uint64 }
-
-const (
-	tokenRunCount  = 1 << tokenRunBits
-	tokenRunBits   = 7
-	tokenRunLength = 128
-)
 
 // expect makes room for n tokens, and returns what adds them.
-func (t *tokens) expect(n int) *tokenRuns {
+func (t *tokens) expect(n int) *tokenFill {
 	t.grow(n)
-	p := &t.parts[len(t.parts)-1]
-	return &tokenRuns{part: p, room: p.room, shift: max(0, bits.Len(uint(len(p.slots)-1))-tokenRunBits)}
+	return &tokenFill{part: &t.parts[len(t.parts)-1]}
 }
 
-// add adds the tokens of records, those that have one. More than were expected
-// are left out where there is no room: a log that has more records than it says is
-// refused.
-func (r *tokenRuns) add(list []stored) {
-	mask := uint64(len(r.part.slots) - 1)
+// add adds the tokens of records. More than were expected are left out where
+// there is no room: a log that has more records than it says is refused. Slots are
+// asked for all at once, before any is needed: one by one, each would wait for
+// memory.
+func (f *tokenFill) add(list []tokenAt) {
+	slots := f.part.slots
+	mask := uint64(len(slots) - 1)
+	asked := uint64(0)
 	for i := range list {
-		s := &list[i]
-		if s.Token == ([16]byte{}) || r.room == 0 {
-			continue
-		}
-		r.room--
-		h := tokenHash(&s.Token)
-		run := &r.runs[h&mask>>r.shift]
-		if *run = append(*run, waiting{h, s.Seq}); len(*run) == tokenRunLength {
-			r.drain(run)
-		}
+		asked |= slots[list[i].hash&mask]
 	}
-}
-
-func (r *tokenRuns) drain(run *[]waiting) {
-	for _, w := range *run {
-		r.part.add(w.hash, w.seq)
-	}
-	*run = (*run)[:0]
-}
-
-// end adds those that wait.
-func (r *tokenRuns) end() {
-	for i := range r.runs {
-		r.drain(&r.runs[i])
+	f.asked = asked
+	for _, t := range list {
+		if f.part.room > 0 {
+			f.part.add(t.hash, t.seq)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 )
 
@@ -43,23 +44,22 @@ func TestTokenIndex(t *testing.T) {
 
 // Tokens that are added many at once are all found, and no more are added than
 // there is room for.
-func TestTokenRuns(t *testing.T) {
+func TestTokenFill(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 5, 23, 100, 30_000} {
-		list := make([]stored, n+10)
-		for i := range list {
-			list[i].Seq = uint64(i + 1)
-			binary.BigEndian.PutUint64(list[i].Token[:], uint64(i+1))
+		keys, list := make([][16]byte, n+10), make([]tokenAt, n+10)
+		for i := range keys {
+			binary.BigEndian.PutUint64(keys[i][:], uint64(i+1))
+			list[i] = tokenAt{tokenHash(&keys[i]), uint64(i + 1)}
 		}
 		var x tokens
-		r := x.expect(n)
-		for rest := list; len(rest) > 0; rest = rest[min(len(rest), 512):] {
-			r.add(append([]stored{{}}, rest[:min(len(rest), 512)]...))
+		fill := x.expect(n)
+		for part := range slices.Chunk(list, 512) {
+			fill.add(part)
 		}
-		r.end()
-		for i := range list {
+		for i := range keys {
 			found := false
-			x.find(&list[i].Token, func(seq uint64) bool {
-				found = seq == list[i].Seq
+			x.find(&keys[i], func(seq uint64) bool {
+				found = seq == uint64(i+1)
 				return found
 			})
 			if i < n && !found {

@@ -1,223 +1,173 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
-	"runtime"
-	"sync"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// About so many bytes and records are checked before they are handed on: they
-// fit into a core's cache.
-const (
-	partBytes   = 128 << 10
-	partRecords = 512
-)
-
-// mostReaders is how many goroutines replay a log at most: what each does in its
-// turn takes about a seventh of its time.
-const mostReaders = 16
-
-// replay calls f for each record from the first, in order and checked, and
-// before that many with some in a row; one goroutine at a time calls them. It
-// returns where the walk ended.
-//
-// Goroutines each take a part of the log, read it and check what its records
-// hold, and then wait for their turn to hand it on: that needs the parts before,
-// and little time. So what a core has read stays in its cache. There are two of
-// them a core, as one waits while another reads.
-func replay(r reader, w walk, many func([]stored), f func(*stored) error) (walk, error) {
-	p := &replayer{reader: r, many: many, each: f, walk: w, base: w.base, stride: partRecords, turn: make(chan struct{})}
-	close(p.turn)
-	var all sync.WaitGroup
-	for range min(2*runtime.GOMAXPROCS(0), mostReaders) {
-		all.Go(p.work)
-	}
-	all.Wait()
-	if p.err == nil {
-		p.err = p.closing
-	}
-	return p.walk, p.err
+// verified is what Open knows of a log before it changes it.
+type verified struct {
+	// exists is false of a log that is to be made, or was being made.
+	exists bool
+	about  about
+	state  state
+	time   time.Time // of the last record
+	owed   bool
+	// torn is what is missing at the end, by what HEAD says.
+	torn *span
+	head state
 }
 
-// replayer is what those share who replay a log.
-type replayer struct {
-	reader reader
-	many   func([]stored)
-	each   func(*stored) error
-	base   base
-
-	mu     sync.Mutex
-	next   uint64 // the number at which the next part begins
-	stride uint64 // how many records it should have
-	ended  bool   // there is no next part
-	// closing is an error of closing what a goroutine read with.
-	closing error
-	turn    chan struct{} // closed once all parts that were taken are handed on
-
-	// Whose turn it is has these.
-	walk walk
-	err  error // the first by place
-}
-
-// part is a run of numbers, and those of its records that were read last.
-type part struct {
-	from, to uint64 // inclusive
-	// turn is closed once those before are handed on, and done once this one is.
-	turn, done chan struct{}
-
-	buf  []byte
-	list []stored
-	// wrong is the place in list of a record that is not what its hash says, and
-	// the last one there, or 0.
-	wrong int
-	err   error // of what comes after the last in list
-
-	records, bytes uint64 // read in all
-	// after is the number of the first record after the part, and ended says that
-	// there is none.
-	after uint64
-	ended bool
-}
-
-func (p *replayer) work() {
-	b := &part{buf: make([]byte, 0, partBytes), list: make([]stored, 0, partRecords)}
-	it, err := p.reader.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
-	for p.take(b) {
-		if err == nil {
-			it.SeekGE(recordKey(b.from))
-		}
-		for more := true; more; {
-			if b.err = err; err == nil {
-				more = b.read(it)
-			}
-			<-b.turn
-			p.hand(b)
-			more = more && b.err == nil
-		}
-		close(b.done)
+// verify reads the whole log, from a store that is open for reading alone.
+func (l *Log) verify(f found) (v verified, err error) {
+	o := storeOptions(l.opts.FS, l.lock, l.watch)
+	o.ReadOnly = true
+	o.Experimental.ReadSamplingMultiplier = -1 // what is read once tells of no compaction
+	db, err := pebble.Open(l.store(), o)
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return v, l.unmade(f)
 	}
-	if err == nil {
-		err = it.Close()
+	if err == nil && l.gate.err() != nil {
+		err = errors.Join(l.gate.err(), db.Close())
 	}
 	if err != nil {
-		p.mu.Lock()
-		p.closing = damage(err)
-		p.mu.Unlock()
+		return v, unreadable(err)
 	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if v, err = l.readState(db, f); err != nil || !v.exists {
+		return v, err
+	}
+	return v, l.replay(db, &v)
 }
 
-// take has the part be the next one, and reports false where there is none.
-func (p *replayer) take(b *part) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next, p.ended = max(p.next, b.after), p.ended || b.ended
-	if p.ended {
-		return false
+// unreadable says what it means that the store cannot be opened: it lacks
+// files, or holds what it cannot read.
+func unreadable(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF) || pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if b.records > 0 {
-		p.stride = min(max(1, partBytes*b.records/(b.bytes+b.bytes/8+1)), partRecords)
-	}
-	b.from, b.to = p.next, p.next+p.stride-1
-	if p.next <= p.base.seq {
-		// Few of these are there.
-		each := min(max(1, p.base.seq/(p.base.kept+1)), 1<<40)
-		b.to = min(p.base.seq, p.next+p.stride*each-1)
-	}
-	p.next = b.to + 1
-	b.turn, b.done = p.turn, make(chan struct{})
-	p.turn = b.done
-	b.records, b.bytes, b.after, b.ended = 0, 0, 0, false
-	return true
+	return fmt.Errorf("open the store: %w", err)
 }
 
-// read reads on to the end of the part and checks what it reads. It reports
-// true where that is to be handed on before there is room for more.
-func (b *part) read(it *pebble.Iterator) (more bool) {
-	b.buf, b.list, b.wrong = b.buf[:0], b.list[:0], 0
-	for ; it.Valid(); it.Next() {
-		seq, err := recordSeq(it.Key())
-		if err == nil && seq > b.to {
-			b.after = seq
-			return false
-		}
-		var v []byte
-		if err == nil {
-			v, err = it.ValueAndErr()
-		}
-		if err == nil && !b.room(len(v)) {
-			return true
-		}
-		if err == nil {
-			err = b.add(seq, v)
-		}
-		if b.err = damage(err); err != nil || b.wrong > 0 {
-			return false
-		}
+// unmade checks that a store that is none was only being made.
+func (l *Log) unmade(f found) error {
+	if f.head {
+		return fmt.Errorf("%w: there is no store in the folder %s", ErrCorrupt, storeName)
 	}
-	b.err, b.ended = damage(it.Error()), true
-	return false
-}
-
-// room makes room for one more record, if it can.
-func (b *part) room(size int) bool {
-	if len(b.list) > 0 {
-		return len(b.list) < cap(b.list) && len(b.buf)+size <= cap(b.buf)
+	names, err := l.opts.FS.List(l.store())
+	if err != nil {
+		return err
 	}
-	if size > cap(b.buf) {
-		b.buf = make([]byte, 0, size)
-	}
-	return true
-}
-
-// add adds a copy of a record. What is before the first one is not known yet,
-// and so it is left to [replayer.hand] to check.
-func (b *part) add(seq uint64, v []byte) error {
-	from, n := len(b.buf), len(b.list)
-	b.buf, b.list = append(b.buf, v...), b.list[:n+1]
-	s := &b.list[n]
-	if err := s.decode(seq, b.buf[from:]); err != nil {
-		b.list = b.list[:n]
-		return fmt.Errorf("%w: record %d: %v", ErrCorrupt, seq, err)
-	}
-	b.records++
-	b.bytes += uint64(len(v))
-	if n > 0 {
-		if !s.kept {
-			s.Prev = b.list[n-1].Hash
-		}
-		if s.check() != nil {
-			b.wrong = n
+	for _, n := range names {
+		if strings.HasSuffix(n, ".sst") || isLog(n) {
+			return fmt.Errorf("%w: the store lacks the file that says which of its files count", ErrCorrupt)
 		}
 	}
 	return nil
 }
 
-// hand hands on what was read. It is this part's turn.
-func (p *replayer) hand(b *part) {
-	if p.err != nil {
-		return
+// readState reads how far the log has come, and compares it with HEAD.
+func (l *Log) readState(db *pebble.DB, f found) (v verified, err error) {
+	raw, err := get(db, keyAbout)
+	if err != nil {
+		return v, damage(err)
 	}
-	p.many(b.list)
-	for i := range b.list {
-		s := &b.list[i]
-		if p.err = p.walk.step(s); p.err == nil && (i == 0 || i == b.wrong) {
-			p.err = s.check()
+	if raw == nil {
+		if f.head {
+			return v, fmt.Errorf("%w: the store does not say which log it holds", ErrCorrupt)
 		}
-		if p.err == nil {
-			p.err = p.each(s)
+		return v, nil
+	}
+	if v.about, err = decodeAbout(raw); err != nil {
+		return v, err
+	}
+	if v.about.version != Version {
+		return v, fmt.Errorf("it has format %d, and this program reads format %d", v.about.version, Version)
+	}
+	raw, err = get(db, keyState)
+	if err == nil {
+		v.state, err = decodeState(raw)
+	}
+	if err != nil {
+		return v, damage(err)
+	}
+	raw, err = get(db, keyOwed)
+	v.owed, v.exists = raw != nil, true
+	if err != nil {
+		return v, damage(err)
+	}
+	return v, l.compare(f, &v)
+}
+
+// compare compares the log's state with what HEAD says.
+func (l *Log) compare(f found, v *verified) error {
+	if !f.head && v.state.commit == 1 {
+		return nil // it was being made
+	}
+	var a about
+	err := fmt.Errorf("%w: %s is missing", ErrCorrupt, headName)
+	if f.head {
+		a, v.head, err = readHead(l.opts.FS, l.opts.FS.PathJoin(l.dir, headName))
+	}
+	if err != nil {
+		v.head = state{}
+		if l.opts.WithoutHead && errors.Is(err, ErrCorrupt) {
+			l.opts.Logger.Error("event log: opened without knowing whether its end is there", "folder", l.dir, "last", v.state.seq, "reason", err)
+			return nil
 		}
-		if p.err != nil {
-			break
+		return fmt.Errorf("%w, so that it is not known whether records after %d are lost", err, v.state.seq)
+	}
+	switch s := v.state; {
+	case a != v.about:
+		return fmt.Errorf("%w: %s is of the log %s, and the store of the log %s", ErrCorrupt, headName, a.id, v.about.id)
+	case s.commit+1 < v.head.commit:
+		return fmt.Errorf("%w: it ends with record %d in commit %d, and had come to record %d in commit %d: that is more than a torn end", ErrCorrupt, s.seq, s.commit, v.head.seq, v.head.commit)
+	case s.commit < v.head.commit && v.head.seq < s.seq, s.commit == v.head.commit && s != v.head, s.commit > v.head.commit && s.seq < v.head.seq:
+		return fmt.Errorf("%w: it ends otherwise than %s says", ErrCorrupt, headName)
+	case s.commit < v.head.commit:
+		v.torn = &span{s.seq + 1, v.head.seq}
+	}
+	return nil
+}
+
+// replay checks all records, and hands them to Options.Replay.
+func (l *Log) replay(db *pebble.DB, v *verified) (err error) {
+	w := walk{whole: true}
+	if w.base, w.trim, err = readBase(db); err != nil {
+		return damage(err)
+	}
+	runs := l.tokens.expect(int(v.state.seq - min(w.base.seq, v.state.seq) + w.base.kept))
+	seen := v.torn != nil || v.head.seq <= w.base.seq
+	w, err = replay(db, w, runs.add, func(s *stored) error {
+		switch {
+		case s.Seq == v.head.seq:
+			if seen = true; s.Hash != v.head.hash {
+				return fmt.Errorf("%w: record %d is not the one that %s names", ErrCorrupt, s.Seq, headName)
+			}
+		case s.Kind == Gap && !seen:
+			lost, err := decodeGap(s.Body)
+			if err != nil {
+				return err
+			}
+			seen = lost.from <= v.head.seq && v.head.seq <= lost.to && string(s.Body) == string(gapBody(lost, v.head))
 		}
+		v.time = s.Time
+		if l.opts.Replay != nil {
+			return l.opts.Replay(s.Record)
+		}
+		return nil
+	})
+	if err == nil {
+		err = w.end(v.state)
 	}
-	if p.err == nil {
-		p.err = b.err
+	if err == nil && (!seen || v.head.seq == w.base.seq && v.head.seq > 0 && v.head.hash != w.base.hash) {
+		err = fmt.Errorf("%w: record %d, which %s names, is missing", ErrCorrupt, v.head.seq, headName)
 	}
-	if p.err != nil {
-		p.mu.Lock()
-		p.ended = true
-		p.mu.Unlock()
-	}
+	return err
 }
