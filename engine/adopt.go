@@ -80,13 +80,13 @@ func (e *Engine) relink(g *generation, c changed, touched []index.Hash) *persons
 // c.mu held, until that and the generation are what the engine answers from, see
 // adopted; not so after an error. It holds up nobody while it reads all but the last of them.
 func (c *Changes) adopt(g *generation) (changed, error) {
-	if err := c.knows(g); err != nil {
-		return changed{}, err
-	}
 	names := c.namesOf(g)
 	c.mu.Lock()
-	have := c.overlay
+	have, err := c.overlay, c.knows(g)
 	c.mu.Unlock()
+	if err != nil {
+		return changed{}, err
+	}
 	newest, _, _ := c.log.Last()
 	applied, err := contained(&g.Manifest, c.log.ID(), newest)
 	if err != nil && c.follower != nil {
@@ -131,6 +131,10 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 			return changed{}, err
 		}
 		next, list = c.engine.beside(g, g.rename(have)), nil
+	}
+	if err := c.knows(g); err != nil { // of what a follower has had meanwhile
+		c.mu.Unlock()
+		return changed{}, err
 	}
 	c.names, c.gen, c.through = names, g, max(c.through, through)
 	c.ledger.unstick()

@@ -27,7 +27,7 @@ type Changes struct {
 	log    Log
 	key    string
 	former []event.FormerKey // that the store had before
-	used   map[string]bool   // those of them that hashes in the log are of, by id
+	used   map[string]uint64 // the last records with hashes of each of them, by id
 	// follower follows another daemon, or is nil where the store takes its changes
 	// itself.
 	follower *follower
@@ -61,7 +61,7 @@ func (e *Engine) openChanges(dir string, f *follower) error {
 	if err != nil {
 		return err
 	}
-	c := &Changes{engine: e, key: keys.Secret.ID(), former: event.FormerKeys(keys), used: map[string]bool{}, follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &Changes{engine: e, key: keys.Secret.ID(), former: event.FormerKeys(keys), used: map[string]uint64{}, follower: f, redact: make(chan struct{}, 1), closed: make(chan struct{})}
 	if f != nil {
 		f.changes = c
 	}
@@ -121,7 +121,10 @@ func (c *Changes) fits(r eventlog.Record) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.used[b.Key] = true
+	if c.gen != nil && r.Seq > c.gen.Knows(c.log.ID().String()) {
+		return fmt.Errorf("%w: the snapshot was made before it came, under key %s: give this store the leader's, and start anew", overlay.ErrKey, b.Key)
+	}
+	c.used[b.Key] = max(c.used[b.Key], r.Seq)
 	return nil
 }
 

@@ -25,6 +25,9 @@ func (e *Engine) KeepAll() { e.recent.KeepAll() }
 // ChangesIn has the log of live changes in a file layer.
 func (o *Options) ChangesIn(fs vfs.FS) { o.changes.FS = fs }
 
+// Fits is what a follower asks of each record before it takes it.
+func (c *Changes) Fits(r eventlog.Record) error { return c.fits(r) }
+
 // AfterScans has f called after each scan of the log from its start on: the first
 // one of a snapshot that is adopted, and those for what is to be redacted. It is to
 // be called before there is a snapshot.

@@ -76,14 +76,25 @@ func has(o *overlay.Overlay, h index.Hash) bool {
 	return ok
 }
 
-// knows refuses a snapshot that was not made with all the keys of hashes in the
+// knows refuses a snapshot that was not made with all hashes of other keys in the
 // log: who opted out or was erased under one of them may be in it, and nobody knows
-// as whom.
+// as whom. So it is where the snapshot does not know the key, and where a store
+// of before the move took changes after it, or its follower had them later.
+// c.mu is held.
 func (c *Changes) knows(g *generation) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	remedy := "build one, or move the store by matchd rekey once more"
+	if c.follower != nil {
+		remedy = "give this store the leader's"
+	}
+	through := g.Knows(c.log.ID().String())
 	for _, key := range slices.Sorted(maps.Keys(c.used)) {
-		if key != g.KeyID && !slices.Contains(g.FormerKeys, key) {
+		if key == g.KeyID {
+			continue
+		}
+		if seq := c.used[key]; slices.Contains(g.FormerKeys, key) && seq > through {
+			return fmt.Errorf("%w: the log has opt-outs or erasures of key %s up to change %d, and the snapshot was made with the log up to %d: %s", overlay.ErrKey, key, seq, through, remedy)
+		}
+		if !slices.Contains(g.FormerKeys, key) {
 			return fmt.Errorf("%w: the log has opt-outs or erasures of key %s, and the snapshot was made without that: build one, or move the store by matchd rekey", overlay.ErrKey, key)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/matchd/matchd/engine"
+	"github.com/matchd/matchd/engine/event"
+	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/livetest"
 	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/index"
@@ -22,8 +24,9 @@ import (
 )
 
 // move makes what a store is once it has moved to another key: its snapshots
-// under that, which say what each identifier was called before.
-func move(t testing.TB, from *snapshot.Store, built []snapshot.Current, secret index.Secret) (*snapshot.Store, []snapshot.Current) {
+// under that, which say what each identifier was called before. Its log is looked
+// through up to a number.
+func move(t testing.TB, from *snapshot.Store, built []snapshot.Current, secret index.Secret, through uint64) (*snapshot.Store, []snapshot.Current) {
 	t.Helper()
 	keys := must(from.Keys())(t)
 	keys.Former = append(keys.Former, keys.Secret)
@@ -33,20 +36,29 @@ func move(t testing.TB, from *snapshot.Store, built []snapshot.Current, secret i
 	for _, former := range keys.Former {
 		ok(t, os.WriteFile(filepath.Join(dir, former.ID()+".key"), snapshot.FormatSecret(former), 0o600))
 	}
+	log := must(from.Log())(t)
 	var moved []snapshot.Current
 	for _, cur := range built {
 		snap := must(from.Open(cur, snapshot.Map))(t)
-		moved = append(moved, publish(t, to, rekeyed(t, snap, secret, keys)))
+		c := rekeyed(t, snap, secret, keys)
+		c.meta.FormerSeq = map[string]uint64{log: through}
+		moved = append(moved, publish(t, to, c))
 		ok(t, snap.Close())
 	}
 	return to, moved
 }
 
+// last is the number of the last record of an engine's log.
+func last(e *engine.Engine) uint64 {
+	seq, _, _ := e.Changes().Log().Last()
+	return seq
+}
+
 // move has the world in a store that has moved.
-func (h *inhabited) move(t testing.TB, secret index.Secret) *inhabited {
+func (h *inhabited) move(t testing.TB, secret index.Secret, through uint64) *inhabited {
 	t.Helper()
 	moved := *h
-	moved.store, moved.built = move(t, h.store, h.built, secret)
+	moved.store, moved.built = move(t, h.store, h.built, secret, through)
 	moved.swaps = 0
 	return &moved
 }
@@ -104,8 +116,9 @@ func TestMovedIsTheModel(t *testing.T) {
 			l.is(t, m, fmt.Sprintf("round %d, step %d", round, step))
 			switch r.IntN(4) {
 			case 0:
+				through := last(l.Engine)
 				ok(t, l.Close())
-				h = h.move(t, index.Secret{byte(round), byte(step), 1})
+				h = h.move(t, index.Secret{byte(round), byte(step), 1}, through)
 				l = must(h.serve(t, fs, "log"))(t)
 			case 1:
 				h.swap(t, l.Engine)
@@ -125,8 +138,9 @@ func TestMovedWithoutTheKey(t *testing.T) {
 	l := newLive(t)
 	l.take(t, annOut)
 	cur := must(l.store.Current())(t)
+	through := last(l.Engine)
 	ok(t, l.Close())
-	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3})
+	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3}, through)
 	moved := openLive(t, store, l.log)
 	moved.take(t, `"id":"2","type":"erase","tenant":"acme","customer":"acme:bob","at":"2026-11-21T10:00:01Z"`)
 	ok(t, moved.Close())
@@ -144,14 +158,50 @@ func TestMovedWithoutTheKey(t *testing.T) {
 	}
 }
 
+// TestMovedAndBack goes back to the store of before a move, which takes more
+// changes, and then to the one that was moved: that knows nothing of these and is
+// refused, as is one whose log ends before it was moved. Beside one that knows all,
+// a follower takes no more of them.
+func TestMovedAndBack(t *testing.T) {
+	l := newLive(t)
+	cur := must(l.store.Current())(t)
+	early, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{2}, last(l.Engine))
+	ahead, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3}, last(l.Engine)+2)
+	l.take(t, annOut)
+	late, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{4}, last(l.Engine))
+	ok(t, l.Close())
+	for _, c := range []struct {
+		store *snapshot.Store
+		want  string
+	}{{early, "up to change 1, and the snapshot was made with the log up to 0"}, {ahead, "made with the log up to change 2, and it ends at 1"}, {late, ""}} {
+		e := newEngine(t, engine.Options{Store: c.store})
+		ok(t, e.OpenChanges(l.log))
+		_, err := e.Reload()
+		if c.want == "" {
+			ok(t, err)
+			for key, fits := range map[index.Secret]bool{must(l.store.Secret())(t): false, {4}: true} {
+				b := event.Bound{Type: event.OptOut, Tenant: "acme", Client: "acme", At: 1, Key: key.ID()}
+				err := e.Changes().Fits(eventlog.Record{Seq: 2, Kind: eventlog.Event, Body: b.Append(nil)})
+				if errors.Is(err, overlay.ErrKey) == fits {
+					t.Errorf("one more of key %s: %v", key.ID(), err)
+				}
+			}
+		} else if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, not %q", err, c.want)
+		}
+		ok(t, e.Close())
+	}
+}
+
 // TestMovedVisitor has one identifier that was opted out under the key of before
 // withhold all others of its visitor, as is so of today's key.
 func TestMovedVisitor(t *testing.T) {
 	l := newLive(t)
 	l.take(t, `"id":"1","type":"opt_out","tenant":"acme","identifier":"cookie.a:tablet"`)
 	cur := must(l.store.Current())(t)
+	through := last(l.Engine)
 	ok(t, l.Close())
-	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3})
+	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3}, through)
 	l = openLive(t, store, l.log)
 	is := func(want engine.Reason) {
 		t.Helper()
@@ -181,8 +231,9 @@ func TestMovedBridge(t *testing.T) {
 		`"id":"4","type":"link","left":"cookie.a:old","right":"cookie.a:older","at":"2026-11-21T09:00:00Z"`,
 	)
 	cur := must(l.store.Current())(t)
+	through := last(l.Engine)
 	ok(t, l.Close())
-	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3})
+	store, _ := move(t, l.store, []snapshot.Current{cur}, index.Secret{3}, through)
 	l = openLive(t, store, l.log)
 	l.clients(t)
 	is := func(when string, want map[string]string) {

@@ -45,11 +45,10 @@ func (c *Changes) holds() func(*eventlog.Record) bool {
 }
 
 // contained is up to where a snapshot contains a log that ends at a record. Where
-// it contains more than there is, what was accepted is missing in the log.
+// it was made with more than there is, what was accepted is missing in the log.
 func contained(m *snapshot.Manifest, id eventlog.ID, last uint64) (uint64, error) {
-	applied := m.Applied[id.String()]
-	if applied > last {
-		return 0, fmt.Errorf("live changes: the snapshot contains the log up to change %d, and it ends at %d: it was rewound, and the newest copy has to be put in its place; or it follows another, and has not caught up", applied, last)
+	if seq := m.Knows(id.String()); seq > last {
+		return 0, fmt.Errorf("live changes: the snapshot was made with the log up to change %d, and it ends at %d: it was rewound, and the newest copy has to be put in its place; or it follows another, and has not caught up", seq, last)
 	}
-	return applied, nil
+	return m.Applied[id.String()], nil
 }

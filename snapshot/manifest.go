@@ -74,7 +74,15 @@ type Meta struct {
 	// Renamed is complete: an opt-out or an erasure that is known by a hash under
 	// another one may be of anybody in the snapshot.
 	FormerKeys []string `json:"former_keys,omitempty"`
+	// FormerSeq are the sequence numbers up to which Renamed is complete, by the id
+	// of the log, where that is further than Applied: a move to another key contains
+	// no more of a log, and looks it all through.
+	FormerSeq map[string]uint64 `json:"former_seq,omitempty"`
 }
+
+// Knows is up to where a snapshot was made with a log of live changes: what hangs
+// on former hashes by a record after that is of nobody knows whom.
+func (m *Meta) Knows(log string) uint64 { return max(m.Applied[log], m.FormerSeq[log]) }
 
 // Lineage counts what became of the persons of the previous snapshot, so that
 // ids stay from build to build. Each person is kept, new or split.

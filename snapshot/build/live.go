@@ -101,8 +101,8 @@ func (b *builder) prepareLive() error {
 	if have.log != "" && have.log != b.live.Log {
 		return &snapshot.OtherLogError{Store: b.opts.Store, Has: have.log, Given: b.live.Log}
 	}
-	if seq := have.applied[b.live.Log]; seq > b.live.Seq {
-		return fmt.Errorf("%w: the store's snapshot contains it up to %d, and it ends at %d: put the newest copy of the log in its place", ErrLiveRewound, seq, b.live.Seq)
+	if seq := have.current.Knows(b.live.Log); seq > b.live.Seq {
+		return fmt.Errorf("%w: the store's snapshot was made with it up to %d, and it ends at %d: put the newest copy of the log in its place", ErrLiveRewound, seq, b.live.Seq)
 	}
 	return b.checkNormalised()
 }
@@ -124,7 +124,7 @@ func (b *builder) checkNormalised() error {
 type knownStore struct {
 	keys    snapshot.Keys
 	log     string
-	applied map[string]uint64 // of its current snapshot
+	current snapshot.Meta // of its snapshot, empty where there is none
 }
 
 // knownStore looks at the store. Of one that is yet to be made it settles the
@@ -164,7 +164,7 @@ func (b *builder) knownStore() (k knownStore, err error) {
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, snapshot.ErrVersion) {
 		return k, nil // a build mends that
 	}
-	k.applied = m.Applied
+	k.current = m.Meta
 	return k, err
 }
 

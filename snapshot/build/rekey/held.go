@@ -44,7 +44,7 @@ func readHeld(log *eventlog.Log, keys snapshot.Keys, to *index.Secret) (h held, 
 		}
 		if !slices.Contains(h.keys, b.Key) {
 			if !has(keys, b.Key) && (to == nil || to.ID() != b.Key) {
-				return fmt.Errorf("record %d: %w: they are of key %s: if the store is a copy from before it was moved to that key, give it with --key-file", r.Seq, overlay.ErrKey, b.Key)
+				return fmt.Errorf("record %d: %w: they are of key %s: if the store is a copy from before it was moved to that key, give it with --key-file; if it was moved further since, put that key into the store's folder keys as %s.key, and give the one of today", r.Seq, overlay.ErrKey, b.Key, b.Key)
 			}
 			h.keys = append(h.keys, b.Key)
 		}

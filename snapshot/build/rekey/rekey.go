@@ -203,14 +203,14 @@ func (m *mover) switchOver(ctx context.Context) error {
 	return nil
 }
 
-// checkLog refuses a log that ends before what the snapshot contains of it: what
+// checkLog refuses a log that ends before what the snapshot was made with of it: what
 // was taken after its end may be missing.
 func (m *mover) checkLog(s *snapshot.Snapshot) error {
 	if s == nil || m.held.log == "" {
 		return nil
 	}
-	if seq := s.Applied[m.held.log]; seq > m.held.seq {
-		return fmt.Errorf("%w: the store's snapshot contains it up to %d, and it ends at %d: put the newest copy of the log in its place", build.ErrLiveRewound, seq, m.held.seq)
+	if seq := s.Knows(m.held.log); seq > m.held.seq {
+		return fmt.Errorf("%w: the store's snapshot was made with it up to %d, and it ends at %d: put the newest copy of the log in its place", build.ErrLiveRewound, seq, m.held.seq)
 	}
 	return nil
 }

@@ -299,6 +299,16 @@ func TestMovingACopy(t *testing.T) {
 	whole(t, old.dir, key(2), ids(key(1)))
 	is, err := p.store(t).Log()
 	ok(t, err)
+	log, err := eventlog.Open(p.log, eventlog.Options{})
+	ok(t, err)
+	seq, _, _ := log.Last()
+	ok(t, log.Close())
+	ok(t, old.store(t).WithCurrent(snapshot.Map, func(s *snapshot.Snapshot) error {
+		if got := s.Knows(is); got != seq || seq == 0 {
+			t.Errorf("it knows the log up to %d of %d", got, seq)
+		}
+		return nil
+	}))
 	if id, err := old.store(t).Log(); err != nil || id != is {
 		t.Errorf("its log is %q, not %q: %v", id, is, err)
 	}

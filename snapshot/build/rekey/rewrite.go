@@ -39,8 +39,9 @@ type rewriter struct {
 // rewrite writes a snapshot into the draft.
 func (m *mover) rewrite(ctx context.Context, old *snapshot.Snapshot) (out snapshot.Manifest, hash snapshot.HexBytes, err error) {
 	meta := old.Meta
-	meta.KeyID, meta.FormerKeys = m.move.To.ID(), nil
+	meta.KeyID, meta.FormerKeys, meta.FormerSeq = m.move.To.ID(), nil, nil
 	if m.held.log != "" {
+		meta.FormerSeq = map[string]uint64{m.held.log: m.held.seq}
 		meta.FormerKeys = slices.DeleteFunc(append(m.keys.FormerIDs(), m.keys.Secret.ID()), func(id string) bool { return id == meta.KeyID })
 		slices.Sort(meta.FormerKeys)
 	}
