@@ -49,10 +49,10 @@ func (s *Store) Secret() (secret index.Secret, err error) {
 func (s *Store) secretKey() (index.Secret, error) { return ReadSecret(s.path(secretName)) }
 
 // currentKey names the key of the current snapshot. It is empty where only
-// secret.key can say which one the store has: there is no folder of keys, or no
+// secret.key can say which one the store has: no move is under way, or there is no
 // snapshot whose manifest can be read.
 func (s *Store) currentKey() (string, error) {
-	_, err := os.Stat(s.path(keysName))
+	_, err := os.Stat(s.path(keysName, moveName))
 	if err == nil {
 		var cur Current
 		if cur, err = s.Current(); err == nil {

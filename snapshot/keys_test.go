@@ -43,9 +43,17 @@ func TestKeys(t *testing.T) {
 		"not settled": { // secret.key is the former one
 			of: func(t *testing.T, s *Store, _ Current) {
 				putKey(t, s, own)
+				mustWrite(t, s.path(keysName, moveName), []byte(moveLine(own)))
 				mustWrite(t, s.path(secretName), FormatSecret(other))
 			},
 			want: own, former: []index.Secret{other},
+		},
+		"a snapshot of a former key": { // as from a backup: no move is under way
+			of: func(t *testing.T, s *Store, _ Current) {
+				putKey(t, s, own)
+				mustWrite(t, s.path(secretName), FormatSecret(other))
+			},
+			want: other, former: []index.Secret{own}, unopened: true,
 		},
 		"a snapshot of a key that is not there": {
 			of: func(t *testing.T, s *Store, _ Current) {
