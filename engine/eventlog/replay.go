@@ -8,12 +8,12 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// About so many bytes and records are checked before they are handed on: they
-// fit into a core's cache. For each part, an iterator seeks and a goroutine is
-// woken, so it should be no smaller.
+// About so many bytes and records are checked before they are handed on. For each
+// part, an iterator seeks and a goroutine is woken; smaller ones would stay nearer to
+// the core and still take longer.
 const (
-	partBytes   = 256 << 10
-	partRecords = 1024
+	partBytes   = 1 << 20
+	partRecords = 4096
 )
 
 // mostReaders is how many goroutines replay a log at most: what each does in its
@@ -26,8 +26,7 @@ const mostReaders = 16
 //
 // Goroutines each take a part of the log, read it and check what its records
 // hold, and then wait for their turn to hand it on: that needs the parts before,
-// and little time. So what a core has read stays in its cache. There are two of
-// them a core, as one waits while another reads.
+// and little time. There are two of them a core, as one waits while another reads.
 func replay(r reader, w walk, many func([]tokenAt), f func(*stored) error) (walk, error) {
 	p := &replayer{reader: r, many: many, each: f, walk: w, base: w.base, stride: partRecords, turn: make(chan struct{})}
 	close(p.turn)

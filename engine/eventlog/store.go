@@ -19,6 +19,9 @@ const (
 	memTableSize = 8 << 20
 	cacheSize    = 8 << 20
 	blockSize    = 16 << 10
+	// replayCacheSize is of the store while all of it is read once: the memory of
+	// a block is soon used for the next, while a core's cache has it.
+	replayCacheSize = 256 << 10
 )
 
 // mostTables is how many memory tables may wait to be flushed before the writer

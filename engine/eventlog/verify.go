@@ -28,6 +28,7 @@ type verified struct {
 func (l *Log) verify(f found) (v verified, err error) {
 	o := storeOptions(l.opts.FS, l.lock, l.watch)
 	o.ReadOnly = true
+	o.CacheSize = replayCacheSize
 	o.Experimental.ReadSamplingMultiplier = -1 // what is read once tells of no compaction
 	db, err := pebble.Open(l.store(), o)
 	if errors.Is(err, pebble.ErrDBDoesNotExist) {
