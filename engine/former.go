@@ -88,15 +88,14 @@ func (c *Changes) knows(g *generation) error {
 	}
 	through := g.Knows(c.log.ID().String())
 	for _, key := range slices.Sorted(maps.Keys(c.used)) {
-		if key == g.KeyID {
+		seq, made := c.used[key], fmt.Sprintf("with the log up to %d", through)
+		switch {
+		case !slices.Contains(g.FormerKeys, key):
+			made = "without that key"
+		case seq <= through:
 			continue
 		}
-		if seq := c.used[key]; slices.Contains(g.FormerKeys, key) && seq > through {
-			return fmt.Errorf("%w: the log has opt-outs or erasures of key %s up to change %d, and the snapshot was made with the log up to %d: %s", overlay.ErrKey, key, seq, through, remedy)
-		}
-		if !slices.Contains(g.FormerKeys, key) {
-			return fmt.Errorf("%w: the log has opt-outs or erasures of key %s, and the snapshot was made without that: build one, or move the store by matchd rekey", overlay.ErrKey, key)
-		}
+		return fmt.Errorf("%w: the log has opt-outs or erasures of key %s up to change %d, and the snapshot was made %s: %s", overlay.ErrKey, key, seq, made, remedy)
 	}
 	return nil
 }

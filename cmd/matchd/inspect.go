@@ -65,7 +65,7 @@ func printInspection(w io.Writer, in *snapshot.Inspection) error {
 		fmt.Fprintf(w, "           %s persons have no profile\n", count(m.Counts.Anonymous))
 	}
 	if in.Renamed > 0 {
-		fmt.Fprintf(w, "renamed    %s hashes of former keys, by which identifiers were opted out or erased\n", count(int64(in.Renamed)))
+		fmt.Fprintf(w, "renamed    %s hashes of former keys, by which identifiers were opted out or erased\n", few(int64(in.Renamed)))
 	}
 	for i, name := range slices.Sorted(maps.Keys(m.Rules)) {
 		title := ""

@@ -22,6 +22,7 @@ import (
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/snapshot"
+	"github.com/matchd/matchd/snapshot/build/rekey"
 )
 
 // wire is a TCP proxy to a server that may be another one later, or nobody. It
@@ -126,8 +127,9 @@ func followerOf(t *testing.T, s *snapshot.Store, dir string, leader engine.Leade
 	leader.Key = "key-root"
 	must(t, e.Follow(dir, leader))
 	if _, err := s.Current(); err == nil {
-		_, err = e.Reload()
-		must(t, err)
+		if _, err = e.Reload(); !errors.Is(err, engine.ErrBehind) {
+			must(t, err)
+		}
 	}
 	pools, err := engine.NewPools(engine.Pool{Name: "store", Engine: e})
 	must(t, err)
@@ -359,6 +361,50 @@ func TestFollowerRefusedAtFirst(t *testing.T) {
 	})
 }
 
+// TestFollowMoved: a follower that has nothing of the log yet, over a copy of the
+// leader's store that was moved to another key, answers once it has the opt-outs and
+// erasures of before, and then as the leader does: nobody who is gone is an output.
+func TestFollowMoved(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	dir := t.TempDir()
+	log := filepath.Join(dir, "leader")
+	leader, end := leads(t, store, log)
+	leader.post(t, "acme", optOut+"\n"+`{"id":"e","type":"erase","tenant":"acme","customer":"acme:C-2"}`)
+	end()
+	_, err := rekey.Run(t.Context(), rekey.Options{Store: store, Log: log, Workers: 1})
+	must(t, err)
+	twin := filepath.Join(dir, "twin")
+	must(t, os.CopyFS(twin, os.DirFS(store.Dir())))
+	keys, err := filepath.Glob(filepath.Join(twin, "keys", "*.key"))
+	must(t, err)
+	for _, path := range append(keys, filepath.Join(twin, "secret.key")) {
+		must(t, os.Chmod(path, 0o600))
+	}
+	moved, err := snapshot.OpenStore(twin)
+	must(t, err)
+	leader, _ = leads(t, store, log)
+	f := followerOf(t, moved, filepath.Join(dir, "follower"), engine.Leader{URL: "http://" + leader.Addr(), Lag: engine.MinLag})
+	until(t, "the log of before the move", func() bool {
+		_, err := f.pools.All()[0].Reload()
+		return err == nil
+	})
+	for _, ask := range [...]struct{ client, what, want string }{
+		{"acme", "match?id=" + cookieOne, `"matched"`},
+		{"acme", "match?id=" + maidOne, "opted_out"},
+		{"acme", "match?id=" + maidTwo, "unknown"},
+		{"root", "identifiers?customer=acme:C-1", cookieOne},
+		{"root", "identifiers?customer=acme:C-2", "unknown"},
+	} {
+		for who, r := range map[string]*running{"the leader": leader, "the follower": f.running} {
+			got := r.ask(t, "GET", "/v1/"+ask.what, ask.client, "").body
+			if lists := ask.client == "root" && strings.Contains(got, maidOne); !strings.Contains(got, ask.want) || lists {
+				t.Errorf("%s says of %s: %s", who, ask.what, got)
+			}
+		}
+	}
+}
+
 // TestPromoted: a follower that is started without a leader goes on with the same
 // log, and so does another follower of it.
 func TestPromoted(t *testing.T) {
@@ -492,9 +538,17 @@ func TestFollowerKeeps(t *testing.T) {
 	dir := t.TempDir()
 	leader, _ := leads(t, store, filepath.Join(dir, "leader"))
 	leading := leader.pools.All()[0].Changes()
+	w := newWire(t, leader.Addr())
+	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), engine.Leader{URL: w.url()})
+	// It answers by a snapshot before anything comes, and then all comes at once.
+	until(t, "ready", func() bool { status, _ := f.ready(t); return status == 200 })
+	nobody := "127.0.0.1:1"
+	w.to.Store(&nobody)
+	w.cut()
 	leader.post(t, "acme", optOut+"\n"+eraseOne)
 	must(t, leading.Tend(t.Context(), nil))
-	f := followerOf(t, twin(t, store), filepath.Join(dir, "follower"), engine.Leader{URL: "http://" + leader.Addr()})
+	addr := leader.Addr()
+	w.to.Store(&addr)
 	seq, _, _ := leading.Log().Last()
 	if seq < 3 {
 		t.Fatalf("the leader notes nothing: %d records", seq)

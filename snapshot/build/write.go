@@ -3,7 +3,6 @@ package build
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -70,20 +69,13 @@ func (b *builder) writeFiles(ctx context.Context, dir string, r *resolving, meta
 	return m, hash, b.writeBeside(dir, r, m.Name(hash))
 }
 
-// entrySize is the length of an index entry between the stages.
-const entrySize = 16 + 8
-
 // writeRecords writes the record shards, and spills the entries of the index.
 func (b *builder) writeRecords(ctx context.Context, s *stage, w *snapshot.Writer, persons, entries *spill.Store, shards int) error {
 	err := s.each(ctx, shards, func() (func(int) error, func() error) {
 		to := entries.Writer()
-		var record []byte
 		src := personSource{from: persons}
 		return func(shard int) error {
-			err := w.WriteRecords(shard, src.shard(shard, shards), func(indexShard int, e index.Entry) error {
-				record = binary.LittleEndian.AppendUint64(appendHash(record[:0], e.Hash), e.Addr)
-				return to.Put(indexShard, record)
-			})
+			err := w.WriteRecords(shard, src.shard(shard, shards), to.PutEntry)
 			return errors.Join(src.err, err)
 		}, to.Close
 	})
@@ -141,18 +133,10 @@ func (b *builder) writeIndex(ctx context.Context, s *stage, w *snapshot.Writer, 
 		var list []index.Entry
 		var buf []byte
 		return func(shard int) error {
-			chunks, b, err := entries.Load(shard, buf)
-			buf = b
-			if err != nil {
+			var err error
+			if list, buf, err = entries.TakeEntries(shard, list, buf); err != nil {
 				return err
 			}
-			list = list[:0]
-			for _, chunk := range chunks {
-				for ; len(chunk) > 0; chunk = chunk[entrySize:] {
-					list = append(list, index.Entry{Hash: hashAt(chunk), Addr: binary.LittleEndian.Uint64(chunk[16:])})
-				}
-			}
-			entries.Free(shard)
 			return w.WriteIndex(shard, list)
 		}, func() error { return nil }
 	})

@@ -3,7 +3,6 @@ package rekey
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -143,15 +142,9 @@ func (r *rewriter) records(ctx context.Context) error {
 	r.tell("write", 0, all)
 	return r.each(ctx, r.old.RecordShards, func() (func(int) error, func() error) {
 		to := r.entries.Writer()
-		var record []byte
 		src := source{rewriter: r, hasher: snapshot.IdentifierHasher(r.move.To)}
 		return func(shard int) error {
-			err := r.w.WriteRecords(shard, src.shard(shard), func(indexShard int, e index.Entry) error {
-				record = binary.LittleEndian.AppendUint64(record[:0], e.Hash.Hi)
-				record = binary.LittleEndian.AppendUint64(record, e.Hash.Lo)
-				record = binary.LittleEndian.AppendUint64(record, e.Addr)
-				return to.Put(indexShard, record)
-			})
+			err := r.w.WriteRecords(shard, src.shard(shard), to.PutEntry)
 			r.tell("write", files[shard].Size, all)
 			return errors.Join(src.err, err)
 		}, func() error { src.end(); return to.Close() }
@@ -203,9 +196,6 @@ func (s *source) end() {
 	s.rewriter.renamed = append(s.rewriter.renamed, s.renamed...)
 }
 
-// entrySize is the length of an index entry between the stages.
-const entrySize = 16 + 8
-
 // index writes the index shards.
 func (r *rewriter) index(ctx context.Context) error {
 	r.done.Store(0)
@@ -215,20 +205,11 @@ func (r *rewriter) index(ctx context.Context) error {
 		var list []index.Entry
 		var buf []byte
 		return func(shard int) error {
-			chunks, b, err := r.entries.Load(shard, buf)
-			buf = b
-			if err != nil {
+			size := r.entries.Size(shard)
+			var err error
+			if list, buf, err = r.entries.TakeEntries(shard, list, buf); err != nil {
 				return err
 			}
-			list = list[:0]
-			for _, chunk := range chunks {
-				for ; len(chunk) > 0; chunk = chunk[entrySize:] {
-					word := func(i int) uint64 { return binary.LittleEndian.Uint64(chunk[8*i:]) }
-					list = append(list, index.Entry{Hash: index.Hash{Hi: word(0), Lo: word(1)}, Addr: word(2)})
-				}
-			}
-			size := r.entries.Size(shard)
-			r.entries.Free(shard)
 			if err := r.w.WriteIndex(shard, list); err != nil {
 				return err
 			}
