@@ -108,7 +108,7 @@ func (l *lived) logged(t testing.TB, sent []livetest.Change) (*livetest.Model, m
 func TestLivedPowerCut(t *testing.T) {
 	h := newInhabited(t, 6)
 	r := rand.New(rand.NewPCG(5, 5))
-	d := &diary{mem: vfs.NewCrashableMem(), r: r, every: 1}
+	d := &diary{mem: vfs.NewCrashableMem(), r: rand.New(rand.NewPCG(5, 6)), every: 1} // whose writers are other goroutines
 	if testing.Short() || raceEnabled {
 		d.every = 7
 	}
