@@ -16,6 +16,12 @@ const (
 	partRecords = 4096
 )
 
+// What there is room for at first; a log may be short.
+const (
+	firstBytes   = 16 << 10
+	firstRecords = 64
+)
+
 // mostReaders is how many goroutines replay a log at most: what each does in its
 // turn takes about a seventh of its time.
 const mostReaders = 16
@@ -85,7 +91,7 @@ type part struct {
 }
 
 func (p *replayer) work() {
-	b := &part{buf: make([]byte, 0, partBytes), list: make([]stored, 0, partRecords), sha: newHasher()}
+	b := &part{buf: make([]byte, 0, firstBytes), list: make([]stored, 0, firstRecords), sha: newHasher()}
 	it, err := p.reader.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: []byte{prefixRecord + 1}})
 	for p.take(b) {
 		if err == nil {
@@ -165,11 +171,17 @@ func (b *part) read(it *pebble.Iterator) (more bool) {
 
 // room makes room for one more record, if it can.
 func (b *part) room(size int) bool {
-	if len(b.list) > 0 {
-		return len(b.list) < cap(b.list) && len(b.buf)+size+mostPadding <= cap(b.buf)
+	if size += mostPadding; size > cap(b.buf)-len(b.buf) {
+		if len(b.list) > 0 && cap(b.buf) >= partBytes {
+			return false
+		}
+		b.buf = make([]byte, 0, max(size, min(4*cap(b.buf), partBytes))) // records in list keep the one before
 	}
-	if size += mostPadding; size > cap(b.buf) {
-		b.buf = make([]byte, 0, size)
+	if len(b.list) == cap(b.list) {
+		if cap(b.list) >= partRecords {
+			return false
+		}
+		b.list = append(make([]stored, 0, min(4*cap(b.list), partRecords)), b.list...)
 	}
 	return true
 }
