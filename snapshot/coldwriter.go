@@ -3,7 +3,9 @@ package snapshot
 import (
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -81,17 +83,17 @@ func (w *coldWriter) write(raw []byte) {
 // own size.
 func (w *coldWriter) choose() error {
 	type way struct {
-		dict []byte
-		opts []zstd.EOption
+		dict    []byte
+		encoder func() (*zstd.Encoder, error)
 	}
-	ways := []way{{opts: []zstd.EOption{zstd.WithNoEntropyCompression(true)}}, {}}
+	ways := []way{{encoder: fastest}, {encoder: usual}}
 	if dict := trainDict(w.waiting); dict != nil {
-		ways = append(ways, way{dict, []zstd.EOption{zstd.WithEncoderDict(dict)}})
+		ways = append(ways, way{dict, func() (*zstd.Encoder, error) { return newEncoder(1, zstd.WithEncoderDict(dict)) }})
 	}
 	encoders, sizes := make([]*zstd.Encoder, len(ways)), make([]int, len(ways))
 	for i, o := range ways {
 		var err error
-		if encoders[i], err = newEncoder(o.opts...); err != nil {
+		if encoders[i], err = o.encoder(); err != nil {
 			return err
 		}
 		sizes[i] = len(o.dict)
@@ -110,9 +112,20 @@ func (w *coldWriter) choose() error {
 	return w.f.err
 }
 
-func newEncoder(more ...zstd.EOption) (*zstd.Encoder, error) {
+// The ways that need no dictionary are shared by all writers: an encoder has more
+// memory than most shards have text. What one gives does not depend on what it was
+// given before.
+var (
+	fastest = sync.OnceValues(func() (*zstd.Encoder, error) {
+		return newEncoder(runtime.GOMAXPROCS(0), zstd.WithNoEntropyCompression(true))
+	})
+	usual = sync.OnceValues(func() (*zstd.Encoder, error) { return newEncoder(runtime.GOMAXPROCS(0)) })
+)
+
+// newEncoder makes an encoder that some goroutines use at once.
+func newEncoder(goroutines int, more ...zstd.EOption) (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil, append([]zstd.EOption{
-		zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderConcurrency(goroutines),
 		zstd.WithEncoderCRC(false), // each block has a check of ours
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 	}, more...)...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -85,14 +86,15 @@ func (f *framer) next(buf []byte) (block, error) {
 
 var newline = []byte{'\n'}
 
-// fill reads until buf has n bytes, or reading ends.
+// fill reads until buf has n bytes, or reading ends. A text may be short, so buf
+// grows with what is read.
 func (f *framer) fill(buf []byte, n int) []byte {
-	if cap(buf) < n {
-		buf = append(make([]byte, 0, n), buf...)
-	}
 	for empty := 0; len(buf) < n && f.err == nil; {
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, min(n-len(buf), max(3*len(buf), 16<<10)))
+		}
 		var k int
-		k, f.err = f.r.Read(buf[len(buf):n])
+		k, f.err = f.r.Read(buf[len(buf):min(n, cap(buf))])
 		buf = buf[:len(buf)+k]
 		if k > 0 {
 			empty = 0
