@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,8 +18,20 @@ import (
 
 // long is a log of several parts, some of its bodies larger than what is checked
 // at once, redacted here and there, with a trimmed beginning of which few records
-// are left.
-func long(t testing.TB) (*vfs.MemFS, []Record) {
+// are left. It is made once, and not to be changed.
+func long(t *testing.T) (*vfs.MemFS, []Record) {
+	t.Helper()
+	longLog.Do(func() { longLog.mem, longLog.records = makeLong(t) })
+	return longLog.mem, longLog.records
+}
+
+var longLog struct {
+	sync.Once
+	mem     *vfs.MemFS
+	records []Record
+}
+
+func makeLong(t *testing.T) (*vfs.MemFS, []Record) {
 	t.Helper()
 	const n, every = 5 * partRecords, 4*partRecords/5 - 9
 	mem, ctx, rng := vfs.NewCrashableMem(), context.Background(), rand.New(rand.NewPCG(1, 2))
@@ -101,7 +114,7 @@ func TestFirstDamage(t *testing.T) {
 	onCores(t, func(t *testing.T) {
 		rounds := 30
 		if testing.Short() {
-			rounds = 6
+			rounds = 3
 		}
 		for range rounds {
 			damaged := copyOf(mem)
@@ -148,7 +161,11 @@ func change(t testing.TB, mem *vfs.MemFS, seq uint64, f func([]byte) []byte) {
 func TestReplayEnds(t *testing.T) {
 	mem, want := long(t)
 	onCores(t, func(t *testing.T) {
-		for _, at := range []int{0, 5, partRecords, len(want) - 1} {
+		places := []int{partRecords, 0, 5, len(want) - 1}
+		if testing.Short() {
+			places = places[:2]
+		}
+		for _, at := range places {
 			stop, calls := errors.New("enough"), 0
 			_, err := Open("log", Options{FS: copyOf(mem), Now: clock, Replay: func(r Record) error {
 				if calls++; r.Seq == want[at].Seq {
