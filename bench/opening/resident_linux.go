@@ -22,7 +22,9 @@ func resident() (r Resident) {
 			}
 		}
 	}
-	read("/proc/self/status", map[string]*int64{"RssAnon": &r.Anonymous, "RssFile": &r.Files})
+	var inMemory int64 // of files that are in memory alone
+	read("/proc/self/status", map[string]*int64{"RssAnon": &r.Anonymous, "RssFile": &r.Files, "RssShmem": &inMemory})
+	r.Files += inMemory
 	read("/proc/self/smaps_rollup", map[string]*int64{"AnonHugePages": &r.Huge})
 	return r
 }
