@@ -217,7 +217,7 @@ func TestFollow(t *testing.T) {
 	// Cuts at any byte, while changes are taken.
 	w.most.Store(3000)
 	w.cut()
-	for i := range 40 {
+	for i := range 15 {
 		var body strings.Builder
 		for k := range 20 {
 			fmt.Fprintf(&body, `{"id":"m-%d-%d","type":"consent","customer":"acme:C-%d","status":"withdrawn"}`+"\n", i, k, i*20+k+1)
