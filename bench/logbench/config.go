@@ -66,6 +66,8 @@ type Result struct {
 	Machine bench.Machine `json:"machine"`
 	Appends []Pair        `json:"appends"` // by Config.Writers
 	Replay  Pair          `json:"replay"`
+	// Tuned is Replay beside Pebble with the log's own options of reading.
+	Tuned Pair `json:"tuned"`
 }
 
 // Pair is events a second of the log and of Pebble, by round.

@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range append(r.Appends, r.Replay) {
+	for i, p := range append(r.Appends, r.Replay, r.Tuned) {
 		if len(p.Ours) != 3 || len(p.Pebble) != 3 || p.Ratio() <= 0 {
 			t.Errorf("%d: %+v", i, p)
 		}
@@ -32,12 +32,12 @@ func TestRun(t *testing.T) {
 	var tables, lines bytes.Buffer
 	r.Markdown(&tables)
 	r.Benchmark(&lines)
-	for _, want := range []string{"acknowledged events, 1 writer |", "acknowledged events, 5 writers |", "bodies of 40 bytes, for which the log writes 138,", "matchd bench log --writers 1,5 --body 40 --rounds 3 --duration 5ms --replayed 2500\n"} {
+	for _, want := range []string{"acknowledged events, 1 writer |", "acknowledged events, 5 writers |", "Given these too, Pebble alone", "bodies of 40 bytes, for which the log writes 138,", "matchd bench log --writers 1,5 --body 40 --rounds 3 --duration 5ms --replayed 2500\n"} {
 		if !strings.Contains(tables.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &tables)
 		}
 	}
-	for _, name := range []string{"append-1", "append-5", "replay"} {
+	for _, name := range []string{"append-1", "append-5", "replay", "replay-tuned"} {
 		for _, side := range []string{"log", "pebble"} {
 			if n := strings.Count(lines.String(), fmt.Sprintf("\nBenchmarkLog/%s/%s 1 ", name, side)); n != 3 {
 				t.Errorf("%d rounds of %s, %s", n, name, side)
