@@ -112,6 +112,10 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r := &Result{Config: c, Machine: bench.ThisMachine(), Appends: make([]Pair, len(c.Writers))}
+	// First, as a log is opened when a process begins.
+	if err := c.replay(ctx, dir, r); err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
 	for round := range c.Rounds {
 		for i, writers := range c.Writers {
 			if err := ctx.Err(); err != nil {
@@ -125,9 +129,6 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 			}
 		}
 		c.Log("round %d of %d of appends", round+1, c.Rounds)
-	}
-	if err := c.replay(ctx, dir, r); err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
 	}
 	return r, nil
 }

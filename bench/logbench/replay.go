@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -15,8 +16,9 @@ import (
 )
 
 // replay fills a log and opens it in turns with Pebble.
-func (c Config) replay(ctx context.Context, dir string, r *Result) error {
+func (c Config) replay(ctx context.Context, dir string, r *Result) (err error) {
 	dir = filepath.Join(dir, "log")
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	c.Log("a log of %d events to open", c.Replayed)
 	if err := c.fill(ctx, dir); err != nil {
 		return err
