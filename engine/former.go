@@ -89,11 +89,11 @@ func (c *Changes) knows(g *generation) error {
 	through := g.Knows(c.log.ID().String())
 	for _, key := range slices.Sorted(maps.Keys(c.used)) {
 		seq, made := c.used[key], fmt.Sprintf("with the log up to %d", through)
-		switch {
-		case !slices.Contains(g.FormerKeys, key):
-			made = "without that key"
-		case seq <= through:
+		switch known := slices.Contains(g.FormerKeys, key); {
+		case key == g.KeyID, known && seq <= through:
 			continue
+		case !known:
+			made = "without that key"
 		}
 		return fmt.Errorf("%w: the log has opt-outs or erasures of key %s up to change %d, and the snapshot was made %s: %s", overlay.ErrKey, key, seq, made, remedy)
 	}

@@ -24,9 +24,10 @@ const coldSlack = 3
 // coldWriter compresses the cold parts of one record shard in blocks and
 // writes them, in the section that is begun.
 type coldWriter struct {
-	f     *fileWriter
-	id    ID
-	shard uint32
+	f      *fileWriter
+	id     ID
+	shard  uint32
+	shared *encoders
 
 	raw        []byte   // the block that is being filled
 	waiting    [][]byte // blocks that wait for the choice of enc
@@ -86,7 +87,7 @@ func (w *coldWriter) choose() error {
 		dict    []byte
 		encoder func() (*zstd.Encoder, error)
 	}
-	ways := []way{{encoder: fastest}, {encoder: usual}}
+	ways := []way{{encoder: w.shared.fastest}, {encoder: w.shared.usual}}
 	if dict := trainDict(w.waiting); dict != nil {
 		ways = append(ways, way{dict, func() (*zstd.Encoder, error) { return newEncoder(1, zstd.WithEncoderDict(dict)) }})
 	}
@@ -112,15 +113,19 @@ func (w *coldWriter) choose() error {
 	return w.f.err
 }
 
-// The ways that need no dictionary are shared by all writers: an encoder has more
-// memory than most shards have text. What one gives does not depend on what it was
-// given before.
-var (
-	fastest = sync.OnceValues(func() (*zstd.Encoder, error) {
-		return newEncoder(runtime.GOMAXPROCS(0), zstd.WithNoEntropyCompression(true))
-	})
-	usual = sync.OnceValues(func() (*zstd.Encoder, error) { return newEncoder(runtime.GOMAXPROCS(0)) })
-)
+// encoders are the ways that need no dictionary, which all shards of a snapshot
+// share: an encoder has more memory than most shards have text. What one gives does
+// not depend on what it was given before.
+type encoders struct{ fastest, usual func() (*zstd.Encoder, error) }
+
+func newEncoders() *encoders {
+	return &encoders{
+		fastest: sync.OnceValues(func() (*zstd.Encoder, error) {
+			return newEncoder(runtime.GOMAXPROCS(0), zstd.WithNoEntropyCompression(true))
+		}),
+		usual: sync.OnceValues(func() (*zstd.Encoder, error) { return newEncoder(runtime.GOMAXPROCS(0)) }),
+	}
+}
 
 // newEncoder makes an encoder that some goroutines use at once.
 func newEncoder(goroutines int, more ...zstd.EOption) (*zstd.Encoder, error) {

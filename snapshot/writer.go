@@ -28,6 +28,7 @@ type Writer struct {
 	layout layout
 
 	recordBits, indexBits int
+	encoders              *encoders
 
 	mu      sync.Mutex // of what follows
 	records []FileInfo
@@ -50,6 +51,7 @@ func NewWriter(fs FS, dir string, meta Meta, d Dictionaries) (*Writer, error) {
 		layout:     newLayout(meta, d),
 		recordBits: log2(meta.RecordShards),
 		indexBits:  log2(meta.IndexShards),
+		encoders:   newEncoders(),
 		records:    make([]FileInfo, meta.RecordShards),
 		indexes:    make([]FileInfo, meta.IndexShards),
 	}
@@ -85,7 +87,7 @@ func (w *Writer) WriteRecords(shard int, persons iter.Seq[*Person], entry func(i
 	}
 	s := shardWriter{
 		w: w, shard: uint32(shard), entry: entry, tally: newTally(&w.layout),
-		cold: coldWriter{f: f, id: w.meta.ID, shard: uint32(shard)},
+		cold: coldWriter{f: f, id: w.meta.ID, shard: uint32(shard), shared: w.encoders},
 	}
 	f.section(sectionCold)
 	for p := range persons {

@@ -66,8 +66,9 @@ type Result struct {
 	Machine bench.Machine `json:"machine"`
 	Appends []Pair        `json:"appends"` // by Config.Writers
 	Replay  Pair          `json:"replay"`
-	// Tuned is Replay beside Pebble with the log's own options of reading.
-	Tuned Pair `json:"tuned"`
+	// Tuned is the rate of Pebble, by round of Replay, with what the log asks of it
+	// while it reads all.
+	Tuned []float64 `json:"tuned"`
 }
 
 // Pair is events a second of the log and of Pebble, by round.
@@ -112,7 +113,6 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r := &Result{Config: c, Machine: bench.ThisMachine(), Appends: make([]Pair, len(c.Writers))}
-	// First, as a log is opened when a process begins.
 	if err := c.replay(ctx, dir, r); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}

@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range append(r.Appends, r.Replay, r.Tuned) {
+	for i, p := range append(r.Appends, r.Replay, Pair{r.Replay.Ours, r.Tuned}) {
 		if len(p.Ours) != 3 || len(p.Pebble) != 3 || p.Ratio() <= 0 {
 			t.Errorf("%d: %+v", i, p)
 		}
@@ -37,7 +37,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, &tables)
 		}
 	}
-	for _, name := range []string{"append-1", "append-5", "replay", "replay-tuned"} {
+	for _, name := range []string{"append-1", "append-5", "replay"} {
 		for _, side := range []string{"log", "pebble"} {
 			if n := strings.Count(lines.String(), fmt.Sprintf("\nBenchmarkLog/%s/%s 1 ", name, side)); n != 3 {
 				t.Errorf("%d rounds of %s, %s", n, name, side)

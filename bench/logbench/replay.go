@@ -27,17 +27,22 @@ func (c Config) replay(ctx context.Context, dir string, r *Result) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := r.Replay.take(round,
-			func() (float64, error) { return c.replayOurs(dir) },
-			func() (float64, error) { return c.replayPebble(dir, &pebble.Options{}) })
-		if err != nil {
-			return err
+		sides := [...]struct {
+			to   *[]float64
+			rate func() (float64, error)
+		}{
+			{&r.Replay.Ours, func() (float64, error) { return c.replayOurs(dir) }},
+			{&r.Replay.Pebble, func() (float64, error) { return c.replayPebble(dir, &pebble.Options{}) }},
+			{&r.Tuned, func() (float64, error) { return c.replayPebble(dir, asTheLogDoes()) }},
 		}
-		tuned, err := c.replayPebble(dir, asTheLogDoes())
-		if err != nil {
-			return err
+		for i := range sides {
+			side := &sides[(round+i)%len(sides)]
+			rate, err := side.rate()
+			if err != nil {
+				return err
+			}
+			*side.to = append(*side.to, rate)
 		}
-		r.Tuned.Ours, r.Tuned.Pebble = append(r.Tuned.Ours, r.Replay.Ours[round]), append(r.Tuned.Pebble, tuned)
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ import (
 func long(t *testing.T) (*vfs.MemFS, []Record) {
 	t.Helper()
 	longLog.Do(func() { longLog.mem, longLog.records = makeLong(t) })
+	if longLog.mem == nil {
+		t.Fatal("another test could not make it")
+	}
 	return longLog.mem, longLog.records
 }
 

@@ -91,7 +91,11 @@ var newline = []byte{'\n'}
 func (f *framer) fill(buf []byte, n int) []byte {
 	for empty := 0; len(buf) < n && f.err == nil; {
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, min(n-len(buf), max(3*len(buf), 16<<10)))
+			more := max(3*len(buf), 16<<10)
+			if left := n - len(buf); 2*more > left {
+				more = left
+			}
+			buf = slices.Grow(buf, more)
 		}
 		var k int
 		k, f.err = f.r.Read(buf[len(buf):min(n, cap(buf))])
