@@ -27,7 +27,7 @@ type coldWriter struct {
 	f      *fileWriter
 	id     ID
 	shard  uint32
-	shared *encoders
+	shared *plainEncoders
 
 	raw        []byte   // the block that is being filled
 	waiting    [][]byte // blocks that wait for the choice of enc
@@ -113,13 +113,13 @@ func (w *coldWriter) choose() error {
 	return w.f.err
 }
 
-// encoders are the ways that need no dictionary, which all shards of a snapshot
+// plainEncoders are the ways that need no dictionary, which all shards of a snapshot
 // share: an encoder has more memory than most shards have text. What one gives does
 // not depend on what it was given before.
-type encoders struct{ fastest, usual func() (*zstd.Encoder, error) }
+type plainEncoders struct{ fastest, usual func() (*zstd.Encoder, error) }
 
-func newEncoders() *encoders {
-	return &encoders{
+func newPlainEncoders() *plainEncoders {
+	return &plainEncoders{
 		fastest: sync.OnceValues(func() (*zstd.Encoder, error) {
 			return newEncoder(runtime.GOMAXPROCS(0), zstd.WithNoEntropyCompression(true))
 		}),

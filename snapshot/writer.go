@@ -28,7 +28,7 @@ type Writer struct {
 	layout layout
 
 	recordBits, indexBits int
-	encoders              *encoders
+	encoders              *plainEncoders
 
 	mu      sync.Mutex // of what follows
 	records []FileInfo
@@ -51,7 +51,7 @@ func NewWriter(fs FS, dir string, meta Meta, d Dictionaries) (*Writer, error) {
 		layout:     newLayout(meta, d),
 		recordBits: log2(meta.RecordShards),
 		indexBits:  log2(meta.IndexShards),
-		encoders:   newEncoders(),
+		encoders:   newPlainEncoders(),
 		records:    make([]FileInfo, meta.RecordShards),
 		indexes:    make([]FileInfo, meta.IndexShards),
 	}

@@ -89,14 +89,28 @@ func (p *Pair) Ratio() float64 {
 
 func median(list []float64) float64 { return slices.Sorted(slices.Values(list))[len(list)/2] }
 
-// take has both sides take a turn; the one that begins changes from round to
-// round.
+// take has both sides take a turn, see [inTurns].
 func (p *Pair) take(round int, ours, pebble func() (float64, error)) error {
-	sides := []func() error{
-		func() error { v, err := ours(); p.Ours = append(p.Ours, v); return err },
-		func() error { v, err := pebble(); p.Pebble = append(p.Pebble, v); return err },
+	return inTurns(round, side{&p.Ours, ours}, side{&p.Pebble, pebble})
+}
+
+// side is what measures a rate, and where that is added.
+type side struct {
+	to   *[]float64
+	rate func() (float64, error)
+}
+
+// inTurns has each side take a turn; the one that begins changes from round to round.
+func inTurns(round int, sides ...side) error {
+	for i := range sides {
+		s := &sides[(round+i)%len(sides)]
+		rate, err := s.rate()
+		if err != nil {
+			return err
+		}
+		*s.to = append(*s.to, rate)
 	}
-	return errors.Join(sides[round%2](), sides[1-round%2]())
+	return nil
 }
 
 // Run measures.

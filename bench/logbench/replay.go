@@ -27,21 +27,12 @@ func (c Config) replay(ctx context.Context, dir string, r *Result) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sides := [...]struct {
-			to   *[]float64
-			rate func() (float64, error)
-		}{
-			{&r.Replay.Ours, func() (float64, error) { return c.replayOurs(dir) }},
-			{&r.Replay.Pebble, func() (float64, error) { return c.replayPebble(dir, &pebble.Options{}) }},
-			{&r.Tuned, func() (float64, error) { return c.replayPebble(dir, asTheLogDoes()) }},
-		}
-		for i := range sides {
-			side := &sides[(round+i)%len(sides)]
-			rate, err := side.rate()
-			if err != nil {
-				return err
-			}
-			*side.to = append(*side.to, rate)
+		err := inTurns(round,
+			side{&r.Replay.Ours, func() (float64, error) { return c.replayOurs(dir) }},
+			side{&r.Replay.Pebble, func() (float64, error) { return c.replayPebble(dir, &pebble.Options{}) }},
+			side{&r.Tuned, func() (float64, error) { return c.replayPebble(dir, asTheLogDoes()) }})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
