@@ -30,31 +30,27 @@ func (r *Result) FindAllocations(c Case) *Allocations {
 	return nil
 }
 
-// How many times as long as a round of measure the longer run is, and the
-// shorter one. Connecting, and asking how much was allocated, allocate too, but
-// as much in both.
+// How many times as long as the shorter run the longer one is, and how often
+// both may be doubled where a busy machine let the longer one answer no more.
+// Connecting, and asking how much was allocated, allocate too, but as much in
+// both.
 const (
-	longAllocations  = 8
-	shortAllocations = 1
+	longAllocations     = 8
+	doublingAllocations = 6
 )
 
 // measureAllocations asks matchd alone, which has served the same for rounds.
 func (r *run) measureAllocations(ctx context.Context) error {
 	r.Log("allocations")
 	for _, c := range []Case{Single, Batch} {
-		if _, _, err := r.allocate(ctx, c, shortAllocations*r.Duration); err != nil { // warms up
+		if _, _, err := r.allocate(ctx, c, r.Duration); err != nil { // warms up
 			return err
 		}
-		requests, allocated := 0, 0.0
-		for i, d := range []time.Duration{shortAllocations * r.Duration, longAllocations * r.Duration} {
-			n, a, err := r.allocate(ctx, c, d)
-			if err != nil {
+		requests, allocated, err := 0, 0.0, error(nil)
+		for i := 0; i <= doublingAllocations && requests <= 0; i++ {
+			if requests, allocated, err = r.allocateMore(ctx, c, r.Duration<<i); err != nil {
 				return err
 			}
-			if i == 0 {
-				n, a = -n, -a
-			}
-			requests, allocated = requests+n, allocated+a
 		}
 		if requests <= 0 {
 			return errors.New("wire: matchd answered no more in a long run than in a short one: give a longer duration")
@@ -62,6 +58,17 @@ func (r *run) measureAllocations(ctx context.Context) error {
 		r.result.Allocations = append(r.result.Allocations, Allocations{c, c.ways()[0].how(), requests, allocated / float64(requests)})
 	}
 	return nil
+}
+
+// allocateMore returns how many more requests matchd answered, and how many
+// more objects it allocated, in a longer run than in a shorter one of d.
+func (r *run) allocateMore(ctx context.Context, c Case, d time.Duration) (requests int, objects float64, err error) {
+	n, short, err := r.allocate(ctx, c, d)
+	if err != nil {
+		return 0, 0, err
+	}
+	m, long, err := r.allocate(ctx, c, longAllocations*d)
+	return m - n, long - short, err
 }
 
 // allocate returns how many requests matchd answered in a run, and how many
