@@ -207,7 +207,7 @@ func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e
 		return eventlog.Entry{}, err
 	}
 	known(o, &b)
-	refused := heed(o, names, &b)
+	refused := heed(o, names, &b, e.At.IsZero())
 	if e.Type == event.Erase {
 		if b.Contacts, err = c.engine.contacts(b.Hash); err != nil {
 			return eventlog.Entry{}, fmt.Errorf("the customer's contacts cannot be read: %w", err)

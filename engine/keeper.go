@@ -173,6 +173,7 @@ func (c *Changes) look(ctx context.Context, s *snapshot.Snapshot, named snapshot
 		for _, e := range part {
 			fact, ok := inForce(o, e)
 			if !ok {
+				n.Lifted = append(n.Lifted, e.seq)
 				continue
 			}
 			there, err := contains(s, e.hash)

@@ -118,6 +118,9 @@ func (k *keeping) said(t *testing.T, after int) string {
 			}
 		case proof.Looked:
 			fmt.Fprintf(&b, "looked %d-%d applied %d found %v held %v", n.From, n.To, n.Applied, n.Found, n.Held)
+			if n.Lifted != nil {
+				fmt.Fprintf(&b, " lifted %v", n.Lifted)
+			}
 		case proof.Removed:
 			fmt.Fprintf(&b, "removed %d for %d", len(n.Removed), n.Erasure)
 		}
@@ -176,7 +179,11 @@ func TestNotesOfErasures(t *testing.T) {
 	k.publish(t, 11)
 	reload(t, k.Engine)
 	k.tend(t)
-	is(7, "looked 1-8 applied 11 found [8] held []\n")
+	is(7, "looked 1-8 applied 11 found [8] held [] lifted [3]\n")
+	// So may who had come back at a later time when the erasure came.
+	k.take(t, back("ahead", "zoe", 240), erase("late", "zoe", 1))
+	k.tend(t)
+	is(8, "refused to 14: 14 since 1m0s\nlooked 9-14 applied 11 found [] held [] lifted [14]\n")
 }
 
 // TestErasureAfterAKill is noted as refused since the restart, where nobody knows

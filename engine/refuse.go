@@ -27,13 +27,19 @@ var (
 
 // heed says why a change may not be kept, or nil. An erasure it makes count from
 // the latest that was taken of the customer before: by the clocks of those who
-// send, what is there may be the later one, and its text would stay.
-func heed(o *overlay.Overlay, names *event.Names, b *event.Bound) error {
+// send, what is there may be the later one, and its text would stay. An opt-out or
+// erasure that came without a time of its own (now) is not earlier than an opt-in
+// either; one with a time that is has been taken back already.
+func heed(o *overlay.Overlay, names *event.Names, b *event.Bound, now bool) error {
 	switch b.Type {
-	case event.OptOut, event.OptIn:
-	case event.Erase:
-		if e, ok := o.Get(b.Hash); ok && b.At >= liftedAt(e, b.Tenant) {
-			b.At = max(b.At, e.Latest())
+	case event.OptIn:
+	case event.OptOut, event.Erase:
+		lifted, latest := letBack(o, b)
+		if now {
+			b.At = max(b.At, lifted)
+		}
+		if b.Type == event.Erase && b.At >= lifted {
+			b.At = max(b.At, latest)
 		}
 	default:
 		for _, text := range [...]string{b.Subject, b.Left, b.Right} {
@@ -45,14 +51,27 @@ func heed(o *overlay.Overlay, names *event.Names, b *event.Bound) error {
 	return nil
 }
 
-// liftedAt is when an erasure of a customer was lifted last for a tenant, or 0.
-func liftedAt(e overlay.Entry, tenant string) int64 {
-	for x := range e.Erasures() {
-		if string(x.Tenant) == tenant {
-			return x.LiftedAt
+// letBack is the time of the last opt-in against a change that takes away, and
+// that of the latest link, segment or consent of whom it is about; 0 of none.
+func letBack(o *overlay.Overlay, b *event.Bound) (lifted, latest int64) {
+	for _, h := range append(b.Former[:len(b.Former):len(b.Former)], b.Hash) {
+		e, ok := o.Get(h)
+		if !ok {
+			continue
+		}
+		latest = max(latest, e.Latest())
+		for x := range e.Erasures() {
+			if b.OfCustomer && string(x.Tenant) == b.Tenant {
+				lifted = max(lifted, x.LiftedAt)
+			}
+		}
+		for x := range e.OptOuts() {
+			if !b.OfCustomer && !x.Denied && string(x.Tenant) == b.Tenant {
+				lifted = max(lifted, x.At)
+			}
 		}
 	}
-	return 0
+	return lifted, latest
 }
 
 // unlessErased says why nothing can be said of a customer as of a time, or nil;

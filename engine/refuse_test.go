@@ -109,6 +109,30 @@ func TestErasedIsNotSpokenOf(t *testing.T) {
 	}
 }
 
+// TestTakenAwayNow is of what takes away and came without a time of its own: an
+// opt-in by a clock that is ahead does not outlast it.
+func TestTakenAwayNow(t *testing.T) {
+	for _, c := range []struct{ kind, whom, gone string }{
+		{"erase", `"customer":"acme:ann"`, "unknown"},
+		{"opt_out", `"identifier":"cookie.a:ann's"`, "opted_out"},
+	} {
+		l := newLive(t)
+		is := func(id, kind, when, want string) {
+			t.Helper()
+			out := l.take(t, fmt.Sprintf(`"id":"%s","type":"%s","tenant":"acme",%s%s`, id, kind, c.whom, when))
+			ok(t, out[0].Err)
+			l.answers(t, want)
+			l = l.again(t)
+			l.answers(t, want)
+		}
+		is("ahead", "opt_in", ","+at(240), "acme ann new,vip")
+		is("then", c.kind, ","+at(239), "acme ann new,vip")
+		is("now", c.kind, "", c.gone)
+		is("same", "opt_in", ","+at(240), c.gone)
+		is("back", "opt_in", ","+at(241), "acme ann new,vip")
+	}
+}
+
 // TestErasedInOneRequest takes changes of one request in their order: none of an
 // erased customer is left, by whatever clocks they were made.
 func TestErasedInOneRequest(t *testing.T) {

@@ -237,8 +237,8 @@ func printStatement(w io.Writer, c *proof.Certificate) {
 	}
 	e := &c.Erasure
 	fmt.Fprintf(w, "the certificate proves what it says; compare the hash with the receipt\n")
-	fmt.Fprintf(w, "erasure %d of log %s\n  hash           %s\n  customer       %s of tenant %s, under key %s\n", e.Seq, c.Log, e.Hash, e.Customer, e.Tenant, e.Key)
-	fmt.Fprintf(w, "  accepted       %s\n  first refused  %s\n  kept snapshots removed by %s\n", stamp(&e.Accepted), stamp(c.Refused), stamp(c.Until))
+	fmt.Fprintf(w, "erasure %d, of log %s as the certificate has it\n  hash           %s\n  customer       %s of tenant %s, under key %s\n", e.Seq, c.Log, e.Hash, e.Customer, e.Tenant, e.Key)
+	fmt.Fprintf(w, "  accepted       %s\n  first refused  %s\n  kept snapshots gone by  %s\n", stamp(&e.Accepted), stamp(c.Refused), stamp(c.Until))
 	if c.Lifted > 0 {
 		fmt.Fprintf(w, "  taken back by record %d\n", c.Lifted)
 	}

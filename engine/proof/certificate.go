@@ -58,6 +58,7 @@ const (
 	Absent = "absent" // the customer is not in it
 	Held   = "held"   // it is, and withheld from every answer
 	Wrong  = "found"  // it is, although the snapshot says to contain the erasure
+	Lifted = "lifted" // the erasure was taken back before the customer was looked for
 	Gone   = "removed"
 )
 
@@ -143,7 +144,8 @@ func (s *state) lifted(r *eventlog.Record) bool {
 		return false
 	}
 	b, err := event.Decode(r.Body)
-	if err != nil || !b.OfCustomer || b.Hash != s.bound.Hash || b.Tenant != s.bound.Tenant || b.At <= s.bound.At {
+	same := b.Hash == s.bound.Hash || slices.Contains(b.Former, s.bound.Hash)
+	if err != nil || !b.OfCustomer || !same || b.Tenant != s.bound.Tenant || b.At <= s.bound.At {
 		return false
 	}
 	s.Lifted = r.Seq
@@ -169,10 +171,13 @@ func (s *state) note(n *Note, seq uint64) bool {
 			return false
 		}
 		state := Absent
-		if slices.Contains(n.Held, s.Erasure.Seq) {
+		switch seq := s.Erasure.Seq; {
+		case slices.Contains(n.Held, seq):
 			state = Held
-		} else if slices.Contains(n.Found, s.Erasure.Seq) {
+		case slices.Contains(n.Found, seq):
 			state = Wrong
+		case slices.Contains(n.Lifted, seq):
+			state = Lifted
 		}
 		s.Snapshots = append(s.Snapshots, Finding{*n.Snapshot, n.Applied, state, seq})
 		return true

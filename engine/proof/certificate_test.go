@@ -44,13 +44,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func (s *story) event(t *testing.T, kind event.Type, who uint64) uint64 {
+func (s *story) event(t *testing.T, kind event.Type, who uint64, former ...index.Hash) uint64 {
 	t.Helper()
 	b := event.Bound{Type: kind, At: s.at.UnixNano(), Client: "shop"}
 	if kind == event.SegmentAdd {
 		b.Subject, b.Segment = fmt.Sprint("crm.acme:", who), "vip"
 	} else {
-		b.Tenant, b.Key, b.OfCustomer, b.Hash = "acme", "k1", true, index.Hash{Hi: who, Lo: who}
+		b.Tenant, b.Key, b.OfCustomer, b.Hash, b.Former = "acme", "k1", true, index.Hash{Hi: who, Lo: who}, former
 	}
 	r, err := s.Append(context.Background(), []eventlog.Entry{{Token: [16]byte{1, byte(s.at.UnixNano()), byte(s.at.UnixNano() >> 8)}, Body: b.Append(nil)}})
 	must(t, err)
@@ -131,6 +131,9 @@ func TestCertificate(t *testing.T) {
 	lifted := s.event(t, event.OptIn, 7)
 	want.Lifted = lifted
 	is("lifted")
+	unsaid := s.note(t, Note{Kind: Looked, Snapshot: &c, From: 1, To: other, Applied: lifted, Lifted: []uint64{seq}})
+	want.Snapshots = append(want.Snapshots, Finding{c, lifted, Lifted, unsaid})
+	is("not looked for")
 	for _, none := range []uint64{0, 1, gone, 1000} {
 		if _, err := Make(s, none); !errors.Is(err, ErrNoErasure) {
 			t.Errorf("%d: %v", none, err)
@@ -138,6 +141,20 @@ func TestCertificate(t *testing.T) {
 	}
 	if strings.Contains(string(sent(t, whole)), "crm.") {
 		t.Error("it names somebody")
+	}
+}
+
+// TestLiftedAfterAMove tells that an erasure was taken back by an opt-in under
+// another key, which says the hash under the former one.
+func TestLiftedAfterAMove(t *testing.T) {
+	s := newStory(t)
+	seq := s.event(t, event.Erase, 7)
+	s.event(t, event.OptIn, 8, index.Hash{Hi: 6, Lo: 6})
+	lifted := s.event(t, event.OptIn, 9, index.Hash{Hi: 5, Lo: 5}, index.Hash{Hi: 7, Lo: 7})
+	c, err := Make(s, seq)
+	must(t, err)
+	if err := c.Verify(); err != nil || c.Lifted != lifted {
+		t.Errorf("by %d, not %d: %v", c.Lifted, lifted, err)
 	}
 }
 

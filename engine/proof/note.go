@@ -37,13 +37,15 @@ type Note struct {
 	// the erasures numbered From to To that are in force; Applied is the number
 	// up to which it says to contain the log. Found are those up to it whose
 	// customer is there all the same, which must not be, and Held those after it
-	// whose customer is there still.
+	// whose customer is there still. Lifted are those that were taken back before,
+	// whose customers may be there and were not looked for.
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 	Applied  uint64    `json:"applied_seq,omitempty"`
 	From     uint64    `json:"from,omitempty"`
 	To       uint64    `json:"to,omitempty"`
 	Found    []uint64  `json:"found,omitempty"`
 	Held     []uint64  `json:"held,omitempty"`
+	Lifted   []uint64  `json:"lifted,omitempty"`
 
 	// Removed are snapshots that are gone from the store, and Erasure the number
 	// of the oldest erasure whose customer may have been in one of them.
