@@ -81,3 +81,19 @@ func TestRebaseGivenUp(t *testing.T) {
 	}
 	rebase(t, leader, l, func(r *Rebase, s *Sealed) error { return r.Keep(ctx, s) })
 }
+
+// What has no token takes no place among the tokens of a replica.
+func TestImportWithoutTokens(t *testing.T) {
+	leader := open(t, vfs.NewMem(), Options{})
+	add(t, leader, entries(0, 2)...)
+	for range 3 {
+		if _, err := leader.Note(context.Background(), []byte("note")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := replicaOf(t, leader, vfs.NewMem())
+	l.tokens.find(new([16]byte), func(seq uint64) bool {
+		t.Errorf("record %d is among the tokens", seq)
+		return false
+	})
+}
