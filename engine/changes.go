@@ -240,6 +240,7 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 		if err != nil {
 			return err
 		}
+		var key []byte
 		for _, k := range cold.Links {
 			other := k.A + k.B - uint32(f.at)
 			if k.Method != snapshot.Authenticated || int(k.A) != f.at && int(k.B) != f.at {
@@ -249,11 +250,7 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 			if kind := resolve.KindOf(g.Namespaces.At(id.Namespace)); kind <= resolve.Customer {
 				continue
 			}
-			text := g.Namespaces.AppendText(nil, id.Namespace, id.Value)
-			key, _, err := g.Namespaces.AppendKey(nil, text)
-			if err != nil {
-				return snapshot.ErrCorrupt
-			}
+			key = g.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 			list = append(list, g.hasher.Sum(key))
 		}
 		return nil

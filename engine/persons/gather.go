@@ -146,7 +146,7 @@ func (s *set) addPerson(addr uint64, r *snapshot.Record) error {
 	}
 	var key []byte
 	for _, id := range cold.Identifiers {
-		key = append(append(append(key[:0], s.Namespaces.At(id.Namespace).Name...), ':'), id.Value...)
+		key = s.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 		h := s.hash.Sum(key)
 		s.places[h] = len(s.nodes)
 		s.nodes = append(s.nodes, node{hash: h, ns: id.Namespace, value: id.Value, from: from})

@@ -98,7 +98,7 @@ func sample(s Side, limit int64, f func(id snapshot.PersonID, hashes []index.Has
 		}
 		hashes = hashes[:0]
 		for _, id := range cold.Identifiers {
-			key = append(append(append(key[:0], s.Namespaces.At(id.Namespace).Name...), ':'), id.Value...)
+			key = s.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 			hashes = append(hashes, s.Hasher.Sum(key))
 		}
 		return f(record.ID, hashes)
