@@ -120,7 +120,7 @@ type Cell struct {
 }
 
 // Median is the middle of the rounds.
-func (c *Cell) Median() float64 { return median(c.Rounds) }
+func (c *Cell) Median() float64 { return Median(c.Rounds) }
 
 // Find returns the cell of a target and a question, or nil.
 func (r *LookupResult) Find(target string, q ask.Question) *Cell {

@@ -2,11 +2,10 @@ package bench
 
 import "slices"
 
-// median returns the middle of rounds, 0 of none.
-func median(rounds []float64) float64 {
-	if len(rounds) == 0 {
+// Median is the middle one of values, the higher of two; 0 of none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
 		return 0
 	}
-	s := slices.Sorted(slices.Values(rounds))
-	return s[len(s)/2]
+	return slices.Sorted(slices.Values(values))[len(values)/2]
 }

@@ -13,7 +13,7 @@ import (
 // Markdown prints the result as a table for each draw: a row for each way of
 // asking, a column for each target.
 func (r *LookupResult) Markdown(w io.Writer) {
-	limit := median(r.Limit)
+	limit := Median(r.Limit)
 	fmt.Fprintf(w, "Lookups in process: %s ids, %s lookups a round (an eighth for targets in other processes), medians of %d rounds; %s.\n",
 		Count(r.IDs), Count(r.Config.Probes), r.Config.Rounds, r.Machine)
 	fmt.Fprintf(w, "Nanoseconds an id, and × the limit: one dependent random read of memory, 1 GiB in pages of 4 KiB, **%.0f ns** in this run.\n", limit)

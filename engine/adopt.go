@@ -78,7 +78,8 @@ func (e *Engine) relink(g *generation, c changed, touched []index.Hash) *persons
 
 // adopt makes of all changes what they say beside a generation. It returns with
 // c.mu held, until that and the generation are what the engine answers from, see
-// adopted; not so after an error. It holds up nobody while it reads all but the last of them.
+// adopted; not so after an error. It holds up nobody while it reads all but the
+// last of them.
 func (c *Changes) adopt(g *generation) (changed, error) {
 	names := c.namesOf(g)
 	c.mu.Lock()

@@ -142,9 +142,9 @@ type Outcome struct {
 // disk, and obeyed by every lookup that begins later. A change that was taken
 // before under the same id does nothing, and has the first one's receipt. One
 // that names a customer who is erased is refused with [ErrErased]: whoever hands
-// it over may be told, as the customer is its own. The
-// error is [ErrNotReady], [ErrFollower], or wraps [eventlog.ErrFailed]: then it is not known
-// what was taken, and all may be sent again.
+// it over may be told, as the customer is its own. The error is [ErrNotReady],
+// [ErrFollower], or wraps [eventlog.ErrFailed]: then it is not known what was
+// taken, and all may be sent again.
 func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	if c.follower != nil {
 		return nil, ErrFollower
@@ -206,7 +206,7 @@ func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e
 	if err != nil {
 		return eventlog.Entry{}, err
 	}
-	known(o, &b)
+	dropUnknown(o, &b)
 	refused := heed(o, names, &b, e.At.IsZero())
 	if e.Type == event.Erase {
 		if b.Contacts, err = c.engine.contacts(b.Hash); err != nil {
@@ -225,7 +225,7 @@ func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e
 // contacts are the hashes of the contact identifiers in a customer's own
 // record, ascending.
 func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
-	s, _, err := e.whole()
+	s, _, err := e.ownSession()
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +240,7 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 		if err != nil {
 			return err
 		}
+		var key []byte
 		for _, k := range cold.Links {
 			other := k.A + k.B - uint32(f.at)
 			if k.Method != snapshot.Authenticated || int(k.A) != f.at && int(k.B) != f.at {
@@ -249,11 +250,7 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 			if kind := resolve.KindOf(g.Namespaces.At(id.Namespace)); kind <= resolve.Customer {
 				continue
 			}
-			text := g.Namespaces.AppendText(nil, id.Namespace, id.Value)
-			key, _, err := g.Namespaces.AppendKey(nil, text)
-			if err != nil {
-				return snapshot.ErrCorrupt
-			}
+			key = g.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 			list = append(list, g.hasher.Sum(key))
 		}
 		return nil
@@ -262,9 +259,9 @@ func (e *Engine) contacts(customer index.Hash) (list []index.Hash, err error) {
 	return slices.Compact(list), err
 }
 
-// whole is a session of nobody's, that reads what is open, and the clients. Its
-// pin is to be released.
-func (e *Engine) whole() (Session, []Client, error) {
+// ownSession is a session of the engine's own, for no client, that reads what is
+// open; and the clients. Its pin is to be released.
+func (e *Engine) ownSession() (Session, []Client, error) {
 	for {
 		st := e.state.Load()
 		if st.gen == nil {

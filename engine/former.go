@@ -112,9 +112,9 @@ func contains(s *snapshot.Snapshot, h index.Hash) (bool, error) {
 	return s.Contains(h)
 }
 
-// known leaves the former hashes to a change on which something hangs: those of
-// others, who are named for the first time, are in no record.
-func known(o *overlay.Overlay, b *event.Bound) {
+// dropUnknown leaves a change those of its former hashes on which something hangs:
+// those of others, who are named for the first time, are in no record.
+func dropUnknown(o *overlay.Overlay, b *event.Bound) {
 	b.Former = slices.DeleteFunc(b.Former, func(h index.Hash) bool { return !has(o, h) })
 	if len(b.Former) == 0 {
 		b.Former = nil

@@ -31,27 +31,17 @@ func (s *Session) locate(id []byte) (*found, error) {
 // at is locate for a hash.
 func (s *Session) at(h index.Hash) (*found, error) {
 	f := &found{hash: h, shard: s.gen.Shard(h)}
-	if !s.gen.Filter(f.shard).MayContain(h) {
+	var err error
+	if f.addr, f.at, _, err = s.gen.Find(h, nil, &f.record); err != nil {
+		return nil, err
+	}
+	if f.at < 0 {
 		return f.in(s.beside.OfOther(h)), nil
 	}
-	t := s.gen.Table(f.shard)
-	for c := t.Seek(h); ; {
-		addr, ok := t.Next(h, &c)
-		if !ok {
-			return f.in(s.beside.OfOther(h)), nil
-		}
-		if _, err := s.gen.Record(addr, nil, &f.record); err != nil {
-			return nil, err
-		}
-		if f.at = f.record.Find(h); f.at < 0 {
-			continue
-		}
-		f.addr = addr
-		if g := s.beside.Of(f.record.ID); g != nil {
-			return f.in(g), nil
-		}
-		return f, nil
+	if g := s.beside.Of(f.record.ID); g != nil {
+		return f.in(g), nil
 	}
+	return f, nil
 }
 
 // in makes f the identifier's place in a group that live links have made, or nil

@@ -87,7 +87,7 @@ type HeldViewer struct {
 // "namespace:value". The error is [ErrNotReady], or wraps snapshot.ErrCorrupt; or
 // it says why the text is no identifier, without quoting it.
 func (e *Engine) Holdings(id string) (out Holdings, err error) {
-	s, clients, err := e.whole()
+	s, clients, err := e.ownSession()
 	if err != nil {
 		return out, err
 	}

@@ -230,7 +230,7 @@ func (c *Changes) trim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	below, err := c.late(first, c.contained(names), now)
+	below, err := c.late(first, c.firstLacking(names), now)
 	if err != nil {
 		return err
 	}
@@ -244,9 +244,9 @@ func (c *Changes) trim(ctx context.Context) error {
 	return nil
 }
 
-// contained is the number of the first record that some snapshot of the store
+// firstLacking is the number of the first record that some snapshot of the store
 // does not contain.
-func (c *Changes) contained(names []string) (below uint64) {
+func (c *Changes) firstLacking(names []string) (below uint64) {
 	id := c.log.ID().String()
 	for i, name := range names {
 		var m snapshot.Manifest

@@ -151,10 +151,9 @@ func (s *Session) setConsent(p *snapshot.Profile, e overlay.Entry) {
 }
 
 // setSegments adds what was added after the files were read, and removes what was
-// removed: they may be older than they say. A
-// code that no file has is known from the next build on. What a build took from
-// the log ends when it says; whether files say the same is known at the next
-// build alone, and until then it is denied.
+// removed: they may be older than they say. A code that no file has is known from
+// the next build on. What a build took from the log ends when it says; whether
+// files say the same is known at the next build alone, and until then it is denied.
 func (s *Session) setSegments(p *snapshot.Profile, e overlay.Entry) {
 	for f := range e.Ended(s.gen.AsOf.Unix(), s.now) {
 		if id, ok := s.gen.codes[p.Tenant][string(f.Code)]; ok {

@@ -96,8 +96,9 @@ const behindTicks = 2
 
 // Watch reloads whenever the store names another snapshot, looking every
 // interval, until ctx ends. A snapshot that was refused as damaged or beyond
-// bounds is not tried again until CURRENT or PIN changes; one that could not be opened for another reason,
-// such as too many open files, is tried again every 30 intervals.
+// bounds is not tried again until CURRENT or PIN changes; one that could not be
+// opened for another reason, such as too many open files, is tried again every 30
+// intervals, and one that a follower has not come to every 2.
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()

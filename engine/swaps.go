@@ -59,13 +59,13 @@ func (e *Engine) Swap(force bool) (changed bool, err error) {
 	if e.closed {
 		return false, errClosed
 	}
-	return e.follow(force)
+	return e.serveTarget(force)
 }
 
 var errClosed = errors.New("the engine is closed")
 
-// follow makes the store's target the open snapshot. The caller holds reload.
-func (e *Engine) follow(force bool) (changed bool, err error) {
+// serveTarget makes the store's target the open snapshot. The caller holds reload.
+func (e *Engine) serveTarget(force bool) (changed bool, err error) {
 	c, pinned, err := e.target()
 	if errors.Is(err, snapshot.ErrNoSnapshot) {
 		return false, err // nothing there to refuse
@@ -158,7 +158,7 @@ func (e *Engine) pinTo(c snapshot.Current) error {
 		return err // a damaged one is written anew
 	}
 	if err = e.opts.Store.Pin(c); err == nil {
-		_, err = e.follow(false)
+		_, err = e.serveTarget(false)
 	}
 	if err == nil {
 		e.opts.Log.Info("pinned", "snapshot", c.Name)
@@ -184,7 +184,7 @@ func (e *Engine) Unpin() (changed bool, err error) {
 		return false, err
 	}
 	e.opts.Log.Info("unpinned")
-	return e.follow(false)
+	return e.serveTarget(false)
 }
 
 // ErrNothingBefore says that there is nothing to roll back to.

@@ -89,6 +89,12 @@ func (t *Namespaces) Value(id NamespaceID, key []byte) []byte {
 	return key[len(t.list[id].Name)+1:]
 }
 
+// AppendKeyOf appends the key of the identifier with the canonical value bytes: it
+// is what [Namespaces.AppendKey] makes of its text.
+func (t *Namespaces) AppendKeyOf(dst []byte, id NamespaceID, value []byte) []byte {
+	return append(append(dst, t.prefixes[id]...), value...)
+}
+
 // AppendText appends the text of the identifier with the canonical value
 // bytes (see [Namespaces.Value]): lower-case, UUIDs with dashes.
 func (t *Namespaces) AppendText(dst []byte, id NamespaceID, value []byte) []byte {

@@ -196,6 +196,9 @@ func checkRoundTrip(t interface {
 	if err != nil || id2 != id || !bytes.Equal(again, k) {
 		t.Fatalf("key %q has text %q, whose key is %q (%v)", k, text, again, err)
 	}
+	if of := ns.AppendKeyOf(nil, id, ns.Value(id, k)); !bytes.Equal(of, k) {
+		t.Fatalf("key %q is put together as %q", k, of)
+	}
 	if len(k) > MaxKey {
 		t.Fatalf("key of %d bytes, over MaxKey", len(k))
 	}

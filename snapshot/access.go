@@ -57,6 +57,30 @@ func (s *Snapshot) Record(addr uint64, buf []byte, r *Record) ([]byte, error) {
 	return buf, s.Unpack(packed, r)
 }
 
+// Find decodes into r the record that has an identifier, confirmed, and returns its
+// address and the identifier's place in it, which is below zero where no record has
+// it. buf is as of [Snapshot.Record]. Where the snapshot is not private it may
+// fault, see [Guard].
+func (s *Snapshot) Find(h index.Hash, buf []byte, r *Record) (addr uint64, at int, _ []byte, err error) {
+	shard := s.Shard(h)
+	if !s.Filter(shard).MayContain(h) {
+		return 0, -1, buf, nil
+	}
+	t := s.Table(shard)
+	for c := t.Seek(h); ; {
+		addr, ok := t.Next(h, &c)
+		if !ok {
+			return 0, -1, buf, nil
+		}
+		if buf, err = s.Record(addr, buf, r); err != nil {
+			return 0, -1, buf, err
+		}
+		if at := r.Find(h); at >= 0 {
+			return addr, at, buf, nil
+		}
+	}
+}
+
 func (s *Snapshot) checkedRecord(addr uint64, buf []byte, r *Record) ([]byte, error) {
 	packed, err := s.Packed(addr)
 	if err != nil {

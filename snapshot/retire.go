@@ -168,24 +168,9 @@ func (s *Store) ReadManifest(c Current) (m Manifest, err error) {
 // Contains reports whether an identifier is in the snapshot, by its hash.
 func (s *Snapshot) Contains(h index.Hash) (there bool, err error) {
 	err = Guard(func() error {
-		shard := s.Shard(h)
-		if !s.Filter(shard).MayContain(h) {
-			return nil
-		}
-		t := s.Table(shard)
-		var r Record
-		for c := t.Seek(h); ; {
-			addr, ok := t.Next(h, &c)
-			if !ok {
-				return nil
-			}
-			if _, err := s.Record(addr, nil, &r); err != nil {
-				return err
-			}
-			if there = r.Find(h) >= 0; there {
-				return nil
-			}
-		}
+		_, at, _, err := s.Find(h, nil, new(Record))
+		there = at >= 0
+		return err
 	})
 	return there, err
 }

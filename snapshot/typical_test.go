@@ -28,7 +28,7 @@ func typical(t testing.TB, d Dictionaries, hasher index.Hasher, n int) iter.Seq[
 		r := rand.New(rand.NewPCG(11, 12))
 		p, key := &Person{}, []byte(nil)
 		add := func(ns index.NamespaceID, parent uint32, method Method, value []byte) {
-			key = append(append(append(key[:0], d.Namespaces.At(ns).Name...), ':'), value...)
+			key = d.Namespaces.AppendKeyOf(key[:0], ns, value)
 			p.Nodes = append(p.Nodes, Node{
 				Hash: hasher.Sum(key), Namespace: ns, Value: value, Parent: parent,
 				Method: method, Source: uint16(r.IntN(3)), Seen: newest - Day(r.IntN(300)),

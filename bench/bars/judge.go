@@ -78,7 +78,7 @@ func (r *Result) limit() float64 {
 	if r.Lookup == nil {
 		return 0
 	}
-	return median(r.Lookup.Limit)
+	return bench.Median(r.Lookup.Limit)
 }
 
 func (r *Result) mapBars() []Bar {

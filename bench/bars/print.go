@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -189,12 +188,4 @@ func (r *Result) Benchmark(w io.Writer) {
 	if r.Wire != nil {
 		r.Wire.Benchmark(w)
 	}
-}
-
-// median is the middle one of values, 0 of none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	return slices.Sorted(slices.Values(values))[len(values)/2]
 }

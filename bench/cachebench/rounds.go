@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/matchd/matchd/bench"
 	"github.com/matchd/matchd/bench/ask"
 )
 
@@ -34,7 +35,7 @@ type Row struct {
 }
 
 // Median is the middle of the rounds.
-func (r *Row) Median() float64 { return median(r.Rounds) }
+func (r *Row) Median() float64 { return bench.Median(r.Rounds) }
 
 // Ratio is r's time by that of another row, the middle of the rounds': what
 // else the machine does in a round slows both.
@@ -43,10 +44,8 @@ func (r *Row) Ratio(by *Row) float64 {
 	for i := range r.Rounds {
 		q = append(q, r.Rounds[i]/by.Rounds[i])
 	}
-	return median(q)
+	return bench.Median(q)
 }
-
-func median(list []float64) float64 { return slices.Sorted(slices.Values(list))[len(list)/2] }
 
 // find returns the row of a cache and a question, or nil.
 func find(rows []Row, cache string, q ask.Question) *Row {

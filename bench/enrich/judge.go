@@ -29,7 +29,7 @@ func (r *Result) codecBars() (list []bars.Bar) {
 	for i := range r.Codecs {
 		c := &r.Codecs[i]
 		b := bars.Bar{What: "reading and enriching a request: " + c.String(), Want: bars.AtLeast, Bound: 10, Unit: "times as fast as decoding, adding and encoding with prebid/openrtb"}
-		list = append(list, is(b, c.Faster(), "%s ns by %s; the whole call, lookup and all, %s", count(median(c.Theirs)), count(median(c.Ours)), r.wholeCalls(c.Match)))
+		list = append(list, is(b, c.Faster(), "%s ns by %s; the whole call, lookup and all, %s", count(bench.Median(c.Theirs)), count(bench.Median(c.Ours)), r.wholeCalls(c.Match)))
 	}
 	return list
 }
@@ -59,7 +59,7 @@ func (r *Result) allocationBar() bars.Bar {
 
 func (r *Result) verdictBar() bars.Bar {
 	b := bars.Bar{What: "remembered privacy verdicts about consent strings", Want: bars.AtLeast, Bound: 5, Unit: "times as fast as deciding each time"}
-	return is(b, r.Verdicts.Faster(), "%s ns by %s", count(median(r.Verdicts.Theirs)), count(median(r.Verdicts.Ours)))
+	return is(b, r.Verdicts.Faster(), "%s ns by %s", count(bench.Median(r.Verdicts.Theirs)), count(bench.Median(r.Verdicts.Ours)))
 }
 
 // mixBar judges the mix that comes first, and shows the others beside it.

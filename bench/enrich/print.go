@@ -22,15 +22,15 @@ func (r *Result) Markdown(w io.Writer) {
 	fmt.Fprintf(w, "\n| | bytes | ns | prebid/openrtb, ns | times as fast | allocations |\n|---|--:|--:|--:|--:|--:|\n")
 	for i := range r.Codecs {
 		k := &r.Codecs[i]
-		fmt.Fprintf(w, "| reading and enriching, %s | | %s | %s | %.1f | |\n", k, count(median(k.Ours)), count(median(k.Theirs)), k.Faster())
+		fmt.Fprintf(w, "| reading and enriching, %s | | %s | %s | %.1f | |\n", k, count(bench.Median(k.Ours)), count(bench.Median(k.Theirs)), k.Faster())
 	}
 	for i := range r.Calls {
 		k := &r.Calls[i]
-		fmt.Fprintf(w, "| the whole call, %s | %s | %s | %s | %.1f | %.4f |\n", k, bench.Count(k.Bytes), count(median(k.Ours)), count(median(k.Theirs)), k.Faster(), k.Allocations)
+		fmt.Fprintf(w, "| the whole call, %s | %s | %s | %s | %.1f | %.4f |\n", k, bench.Count(k.Bytes), count(bench.Median(k.Ours)), count(bench.Median(k.Theirs)), k.Faster(), k.Allocations)
 	}
 	fmt.Fprintf(w, "\nThe operator's client may see every tenant. A brand's may not: an id of nobody takes it as long as one that belongs to somebody else.\n")
-	fmt.Fprintf(w, "\nA verdict about a consent string takes %s ns remembered and %s ns decided each time: %.1f times as fast.\n", count(median(r.Verdicts.Ours)), count(median(r.Verdicts.Theirs)), r.Verdicts.Faster())
-	fmt.Fprintf(w, "\nFor a client that may not know of anybody here, an id of nobody takes %s ns and one of somebody %s ns: %.2f times (no bar).\n", count(median(r.Hidden.Ours)), count(median(r.Hidden.Theirs)), r.Hidden.Faster())
+	fmt.Fprintf(w, "\nA verdict about a consent string takes %s ns remembered and %s ns decided each time: %.1f times as fast.\n", count(bench.Median(r.Verdicts.Ours)), count(bench.Median(r.Verdicts.Theirs)), r.Verdicts.Faster())
+	fmt.Fprintf(w, "\nFor a client that may not know of anybody here, an id of nobody takes %s ns and one of somebody %s ns: %.2f times (no bar).\n", count(bench.Median(r.Hidden.Ours)), count(bench.Median(r.Hidden.Theirs)), r.Hidden.Faster())
 	r.printWire(w)
 }
 

@@ -3,8 +3,9 @@ package enrich
 import (
 	"context"
 	"runtime"
-	"slices"
 	"time"
+
+	"github.com/matchd/matchd/bench"
 )
 
 // Pair is what two sides took in turns, in nanoseconds, round by round.
@@ -19,15 +20,7 @@ func (p *Pair) Faster() float64 {
 	for i := range ratios {
 		ratios[i] = p.Theirs[i] / p.Ours[i]
 	}
-	return median(ratios)
-}
-
-// median returns the middle one, 0 of none.
-func median(list []float64) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	return slices.Sorted(slices.Values(list))[len(list)/2]
+	return bench.Median(ratios)
 }
 
 // side does number from to from+n of what there is to do, of as many as are

@@ -24,13 +24,11 @@ func ratios(ours, without []float64) (list []float64) {
 
 // Ratio is how many times as long a lookup takes beside the entries, the middle
 // of the rounds': what else the machine does in a round slows all sides.
-func (k *Case) Ratio() float64 { return median(ratios(k.With, k.Without)) }
-
-func median(list []float64) float64 { return slices.Sorted(slices.Values(list))[len(list)/2] }
+func (k *Case) Ratio() float64 { return bench.Median(ratios(k.With, k.Without)) }
 
 // spread is the middle and the middle half of what rounds had.
 func spread(list []float64) string {
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(list), list[len(list)/4], list[len(list)-1-len(list)/4])
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", bench.Median(list), list[len(list)/4], list[len(list)-1-len(list)/4])
 }
 
 // way names how a case asks.
@@ -50,7 +48,7 @@ func (r *Result) Bars() (list []bars.Bar) {
 		}
 		b := bars.Bar{What: k.way(), Want: bars.AtMost, Bound: bound, Unit: "times as long as without live changes"}
 		if len(k.With) > 0 {
-			b.Value = &bars.Value{Of: k.Ratio(), Sides: fmt.Sprintf("%.0f ns by %.0f", median(k.With), median(k.Without))}
+			b.Value = &bars.Value{Of: k.Ratio(), Sides: fmt.Sprintf("%.0f ns by %.0f", bench.Median(k.With), bench.Median(k.Without))}
 		}
 		list = append(list, b)
 	}
@@ -67,7 +65,7 @@ func (r *Result) Markdown(w io.Writer) {
 	fmt.Fprint(w, "\nTimes as long as without an overlay, and the middle half of the rounds:\n\n| | without, ns | an empty overlay | with the entries |\n|---|--:|--:|--:|\n")
 	for i := range r.Cases {
 		k := &r.Cases[i]
-		fmt.Fprintf(w, "| %s | %.0f | %s | %s |\n", k.way(), median(k.Without), spread(ratios(k.Empty, k.Without)), spread(ratios(k.With, k.Without)))
+		fmt.Fprintf(w, "| %s | %.0f | %s | %s |\n", k.way(), bench.Median(k.Without), spread(ratios(k.Empty, k.Without)), spread(ratios(k.With, k.Without)))
 	}
 	fmt.Fprint(w, "\nHits are mobile ids of persons without a live change. One at a time, each lookup waits for the answer to the one before. Of the changed, a third each have an identifier opted out, a segment added and their consent renewed, so that the answers are others.\n")
 }

@@ -84,10 +84,8 @@ func (p *Pair) Ratio() float64 {
 	for i := range p.Ours {
 		q = append(q, p.Ours[i]/p.Pebble[i])
 	}
-	return median(q)
+	return bench.Median(q)
 }
-
-func median(list []float64) float64 { return slices.Sorted(slices.Values(list))[len(list)/2] }
 
 // take has both sides take a turn, see [inTurns].
 func (p *Pair) take(round int, ours, pebble func() (float64, error)) error {

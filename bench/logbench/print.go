@@ -15,7 +15,7 @@ func (r *Result) Bars() (list []bars.Bar) {
 	judge := func(what string, bound float64, unit string, p *Pair) {
 		b := bars.Bar{What: what, Want: bars.AtLeast, Bound: bound, Unit: unit}
 		if len(p.Ours) > 0 {
-			b.Value = &bars.Value{Of: p.Ratio(), Sides: fmt.Sprintf("%s events/s by %s", count(median(p.Ours)), count(median(p.Pebble)))}
+			b.Value = &bars.Value{Of: p.Ratio(), Sides: fmt.Sprintf("%s events/s by %s", count(bench.Median(p.Ours)), count(bench.Median(p.Pebble)))}
 		}
 		list = append(list, b)
 	}
@@ -45,7 +45,7 @@ func (r *Result) Markdown(w io.Writer) {
 	fmt.Fprint(w, "\nEach writer waits for one event to be on disk, and applied, before it sends the next. Pebble has its default options, the newest format, and memory tables of the log's size. Replay comes first, and includes opening the store on both sides; the log reads and checks with all cores, Pebble iterates with one.\n")
 	if len(r.Tuned) > 0 {
 		tuned := Pair{r.Replay.Ours, r.Tuned}
-		fmt.Fprintf(w, "\nThe log gives Pebble a small cache of blocks while it reads all, and has it sample no reads. Given these too, Pebble alone iterates over %s events/s, and the log opens at %.3f of that.\n", count(median(r.Tuned)), tuned.Ratio())
+		fmt.Fprintf(w, "\nThe log gives Pebble a small cache of blocks while it reads all, and has it sample no reads. Given these too, Pebble alone iterates over %s events/s, and the log opens at %.3f of that.\n", count(bench.Median(r.Tuned)), tuned.Ratio())
 	}
 }
 

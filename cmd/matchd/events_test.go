@@ -319,7 +319,7 @@ clients:
 	if r.Live.Seq != 2 || r.Live.Segments != 1 {
 		t.Errorf("the report says %+v", r.Live)
 	}
-	for range 100 {
+	for range 300 {
 		if got := d.asked(t, brand, "/v1/match?id=crm."+id, ""); strings.Contains(got, r.Snapshot) {
 			if !strings.Contains(got, "live.only") {
 				t.Errorf("a code that no file has: %s", got)

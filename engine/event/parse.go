@@ -130,11 +130,11 @@ func (p *parser) value(f field) error {
 		e.ID = s
 		return validID(s)
 	case at:
-		e.At, err = snapshot.ParseTime(s)
-		return errors.Join(err, past1970(e.At))
+		e.At, err = parseTime(s)
+		return err
 	case until:
-		e.Until, err = snapshot.ParseTime(s)
-		return errors.Join(err, past1970(e.Until))
+		e.Until, err = parseTime(s)
+		return err
 	case typ:
 		for t := Link; t < types; t++ {
 			if typeNames[t] == s {
@@ -183,12 +183,13 @@ func present(s string) error {
 	return nil
 }
 
-// past1970 refuses what systems write that had no time.
-func past1970(t time.Time) error {
-	if t.Unix() <= 0 {
-		return errors.New("it is 1970-01-01T00:00:00Z or earlier")
+// parseTime reads a time, and refuses what systems write that had none.
+func parseTime(s string) (time.Time, error) {
+	t, err := snapshot.ParseTime(s)
+	if err == nil && t.Unix() <= 0 {
+		err = errors.New("it is 1970-01-01T00:00:00Z or earlier")
 	}
-	return nil
+	return t, err
 }
 
 func validID(s string) error {

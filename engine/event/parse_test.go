@@ -105,6 +105,8 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%.80s: %v, not %q", c.text, err, c.want)
 		} else if strings.Contains(err.Error(), secret) {
 			t.Errorf("%.80s: %v repeats what was sent", c.text, err)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.80s: %v says two things", c.text, err)
 		}
 		if got != (event.Event{}) {
 			t.Errorf("%.80s is refused, and is %+v", c.text, got)

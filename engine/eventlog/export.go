@@ -132,7 +132,8 @@ func (s *Sealed) verify() error {
 	switch {
 	case s.Kind < Event, s.Redacted && s.Kind != Event,
 		s.Redacted != (s.Salt == nil), !s.Redacted && len(s.Salt) != saltSize, len(s.Body) > MaxBody,
-		s.Redacted && (s.Body != nil || s.Digest != [digestSize]byte{}):
+		s.Redacted && (s.Body != nil || s.Digest != [digestSize]byte{}),
+		!time.Unix(0, s.Time.UnixNano()).Equal(s.Time): // the hash covers nanoseconds, which wrap
 		return fmt.Errorf("%w: record %d: %v", ErrCorrupt, s.Seq, errShape)
 	case !s.Redacted && s.Commitment != commitment(s.Salt, s.Body), s.Chain(s.Prev) != s.Hash:
 		return fmt.Errorf("%w: record %d: what it holds is not what its hash says", ErrCorrupt, s.Seq)

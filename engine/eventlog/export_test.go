@@ -102,8 +102,12 @@ func TestExportTampered(t *testing.T) {
 	e, sound := exported(t, l, 0)
 	flip := func(b []byte) []byte { b = bytes.Clone(b); b[0] ^= 1; return b }
 	changes := map[string]func(s *Sealed) bool{
-		"seq":        func(s *Sealed) bool { s.Seq++; return true },
-		"time":       func(s *Sealed) bool { s.Time = s.Time.Add(1); return true },
+		"seq":  func(s *Sealed) bool { s.Seq++; return true },
+		"time": func(s *Sealed) bool { s.Time = s.Time.Add(1); return true },
+		"wrapped": func(s *Sealed) bool {
+			s.Time = s.Time.Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(1 << 62)
+			return true
+		},
 		"kind":       func(s *Sealed) bool { s.Kind ^= 3; return true },
 		"token":      func(s *Sealed) bool { s.Token[3] ^= 1; return true },
 		"commitment": func(s *Sealed) bool { s.Commitment[0] ^= 1; return true },

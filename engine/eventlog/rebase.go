@@ -109,9 +109,11 @@ func (r *Rebase) Done(ctx context.Context) error {
 // flush is done with the records up to a number, which the record of that hash
 // has.
 func (r *Rebase) flush(ctx context.Context, upto uint64, hash Hash, last bool) error {
-	err := r.l.ask(ctx, &request{do: func() error { return r.commit(upto, hash, last) }})
+	if err := r.l.ask(ctx, &request{do: func() error { return r.commit(upto, hash, last) }}); err != nil {
+		return err // where ctx is done, the writer may be at it still
+	}
 	r.at, r.refs, r.list, r.size = upto, nil, nil, 0
-	return err
+	return nil
 }
 
 func (r *Rebase) commit(upto uint64, hash Hash, last bool) error {

@@ -9,10 +9,10 @@ import (
 const step = 4096
 
 // Redact drops digest, salt and body of the records of those numbers, durably.
-// Their hashes stay, and so the chain can be checked as before. Records that
-// are not there, or redacted already, are passed over; those of
-// other kinds than Event are not redacted. No scan that begins later sees the bodies; see [Log.Purge] for when
-// they are in no file any more. Of an error, some may be redacted.
+// Their hashes stay, and so the chain can be checked as before. Records that are
+// not there, redacted already, or of other kinds than Event are passed over. No
+// scan that begins later sees the bodies; see [Log.Purge] for when they are in no
+// file any more. Of an error, some may be redacted.
 func (l *Log) Redact(ctx context.Context, seqs []uint64) error {
 	seqs = slices.Compact(slices.Sorted(slices.Values(seqs)))
 	for part := range slices.Chunk(seqs, step) {

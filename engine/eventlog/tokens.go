@@ -51,8 +51,12 @@ func mix(v uint64) uint64 {
 	return v ^ v>>31
 }
 
-// add adds the token of a record.
+// add adds the token of a record, unless it has none: all of those would stand in
+// one row, which each further one walks along.
 func (t *tokens) add(token *[16]byte, seq uint64) {
+	if *token == [16]byte{} {
+		return
+	}
 	n := len(t.parts)
 	if n == 0 || t.parts[n-1].room == 0 {
 		more := firstTokens

@@ -16,7 +16,7 @@ func TestTokenIndex(t *testing.T) {
 		}
 		token := func(i int) *[16]byte {
 			var k [16]byte
-			binary.BigEndian.PutUint64(k[8:], uint64(i))
+			binary.BigEndian.PutUint64(k[8:], uint64(i+1)) // zero is none
 			return &k
 		}
 		const n = 300_000

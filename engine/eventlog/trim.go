@@ -8,11 +8,11 @@ import (
 )
 
 // Trim drops the records below a number but those, of kinds Event and [Note],
-// that keep says to keep, and asks it again of what an earlier trimming kept. It
-// is nil to keep none. It
-// works in steps, each a commit that ends with a record of kind [Trim]; of an
-// error, some may be done. keep is called by the goroutine that writes, and
-// appends wait for it; a record's body is valid until it returns.
+// that keep says to keep, and asks it again of what an earlier trimming kept. A nil
+// keep keeps none. Trim works in steps, each a commit that ends with a record of
+// kind [Trim]; of an error, some may be done. keep is called by the goroutine that
+// writes, and appends wait for it; a record's body is valid until it returns. Where
+// ctx ends the wait, it may be called once Trim has returned.
 //
 // Of what is dropped, the token goes too: an entry that is sent again after
 // that is a new one. Records that are kept bring the hash of the one before, so

@@ -125,24 +125,12 @@ func (s *set) addGroup(key index.Hash) error {
 
 // record returns the record that has an identifier, or nil.
 func (s *set) record(h index.Hash) (addr uint64, r *snapshot.Record, err error) {
-	shard := s.Shard(h)
-	if !s.Filter(shard).MayContain(h) {
-		return 0, nil, nil
-	}
 	r = &snapshot.Record{}
-	t := s.Table(shard)
-	for c := t.Seek(h); ; {
-		addr, ok := t.Next(h, &c)
-		if !ok {
-			return 0, nil, nil
-		}
-		if _, err := s.Record(addr, nil, r); err != nil {
-			return 0, nil, err
-		}
-		if r.Find(h) >= 0 {
-			return addr, r, nil
-		}
+	addr, at, _, err := s.Find(h, nil, r)
+	if at < 0 {
+		return 0, nil, err
 	}
+	return addr, r, nil
 }
 
 // addPerson adds a person of the snapshot.
@@ -158,7 +146,7 @@ func (s *set) addPerson(addr uint64, r *snapshot.Record) error {
 	}
 	var key []byte
 	for _, id := range cold.Identifiers {
-		key = append(append(append(key[:0], s.Namespaces.At(id.Namespace).Name...), ':'), id.Value...)
+		key = s.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 		h := s.hash.Sum(key)
 		s.places[h] = len(s.nodes)
 		s.nodes = append(s.nodes, node{hash: h, ns: id.Namespace, value: id.Value, from: from})

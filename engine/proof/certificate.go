@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -201,16 +202,24 @@ func (s *state) removed(n *Note, seq uint64) (concerns bool) {
 
 // Decode reads a certificate; see [Certificate.Verify].
 func Decode(b []byte) (c Certificate, err error) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields() // what nothing proves
-	if err := dec.Decode(&c); err != nil {
+	if err := decode(b, &c); err != nil { // a field that is not known, nothing proves
 		return c, fmt.Errorf("it is no certificate: %w", err)
-	}
-	if dec.More() {
-		return c, errors.New("it is no certificate: more follows it")
 	}
 	if c.Version != Version {
 		return c, fmt.Errorf("it is no certificate of version %d", Version)
 	}
 	return c, nil
+}
+
+// decode reads one value of JSON, which has no other fields, and nothing after it.
+func decode(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows it")
+	}
+	return nil
 }

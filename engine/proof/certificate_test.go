@@ -250,7 +250,13 @@ func TestForged(t *testing.T) {
 				o := &c.Proof.Opened[1]
 				o.Body, o.Salt = append(o.Salt[15:], o.Body...), o.Salt[:15]
 			},
-			"the head":             func(c *Certificate) { c.Proof.Head[0]++ },
+			"the head": func(c *Certificate) { c.Proof.Head[0]++ },
+			"a time that has the same nanoseconds": func(c *Certificate) {
+				at := c.Proof.Opened[0].Time.Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(1 << 62) // they wrap
+				c.Proof.Opened[0].Time, c.Erasure.Accepted = at, at
+				until := at.Add(time.Minute)
+				c.Until = &until
+			},
 			"a note and its claim": func(c *Certificate) { forgeNote(t, c) },
 			"the erasure itself":   func(c *Certificate) { forgeErasure(t, c) },
 		} {

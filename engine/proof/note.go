@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,12 +79,10 @@ func (n *Note) Encode() []byte {
 
 // DecodeNote reads the body of a record. The error wraps [ErrNote].
 func DecodeNote(body []byte) (n Note, err error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&n); err != nil {
+	if err := decode(body, &n); err != nil {
 		return n, fmt.Errorf("%w: %w", ErrNote, err)
 	}
-	if dec.More() || !n.sound() {
+	if !n.sound() {
 		return n, ErrNote
 	}
 	return n, nil

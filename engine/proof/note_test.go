@@ -44,7 +44,7 @@ func FuzzNote(f *testing.F) {
 	for _, c := range notes {
 		f.Add([]byte(c.text))
 	}
-	for _, bad := range []string{"", "{}", `{"note":"refused"}`, `{"note":"looked","from":1}`, `{"note":"removed"}`, `{"note":"refused","up_to":9,"who":"ann"}`, notes[0].text + "{}"} {
+	for _, bad := range []string{"", "{}", `{"note":"refused"}`, `{"note":"looked","from":1}`, `{"note":"removed"}`, `{"note":"refused","up_to":9,"who":"ann"}`, notes[0].text + "{}", notes[0].text + "}", notes[0].text + "]"} {
 		if _, err := DecodeNote([]byte(bad)); !errors.Is(err, ErrNote) {
 			f.Errorf("%s: %v", bad, err)
 		}

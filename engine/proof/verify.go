@@ -137,6 +137,10 @@ func (o *Opened) record() (r eventlog.Record, err error) {
 	if len(o.Token) != len(r.Token) || len(o.Prev) != len(r.Prev) || len(o.Salt) != salt {
 		return r, wrong("record %d is not whole", o.Seq)
 	}
+	// The hash covers nanoseconds of 64 bits, which another time may have too.
+	if !time.Unix(0, o.Time.UnixNano()).Equal(o.Time) {
+		return r, wrong("record %d is of a time that no record has", o.Seq)
+	}
 	r = eventlog.Record{
 		Seq: o.Seq, Time: o.Time, Kind: o.Kind, Token: [16]byte(o.Token), Body: o.Body, Prev: eventlog.Hash(o.Prev),
 		Commitment: sha256.Sum256(append(append([]byte(nil), o.Salt...), o.Body...)),

@@ -17,23 +17,11 @@ type Lookup struct {
 // Person returns the id of the person that an identifier is of, confirmed, and
 // whether there is one. The error wraps [snapshot.ErrCorrupt].
 func (l *Lookup) Person(s *snapshot.Snapshot, h index.Hash) (id snapshot.PersonID, ok bool, err error) {
-	shard := s.Shard(h)
-	if !s.Filter(shard).MayContain(h) {
-		return id, false, nil
+	at := 0
+	if _, at, l.buf, err = s.Find(h, l.buf, &l.record); at < 0 {
+		return id, false, err
 	}
-	table := s.Table(shard)
-	for c := table.Seek(h); ; {
-		addr, more := table.Next(h, &c)
-		if !more {
-			return id, false, nil
-		}
-		if l.buf, err = s.Record(addr, l.buf, &l.record); err != nil {
-			return id, false, err
-		}
-		if l.record.Find(h) >= 0 {
-			return l.record.ID, true, nil
-		}
-	}
+	return l.record.ID, true, nil
 }
 
 // every yields the address of each n-th record, so that there are at most limit,
@@ -110,7 +98,7 @@ func sample(s Side, limit int64, f func(id snapshot.PersonID, hashes []index.Has
 		}
 		hashes = hashes[:0]
 		for _, id := range cold.Identifiers {
-			key = append(append(append(key[:0], s.Namespaces.At(id.Namespace).Name...), ':'), id.Value...)
+			key = s.Namespaces.AppendKeyOf(key[:0], id.Namespace, id.Value)
 			hashes = append(hashes, s.Hasher.Sum(key))
 		}
 		return f(record.ID, hashes)

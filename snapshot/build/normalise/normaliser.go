@@ -111,8 +111,7 @@ func rowTime(s string) (time.Time, error) {
 // inColumn names the column that a reason is about.
 func inColumn(name string, err error) error { return fmt.Errorf("column %s: %w", name, err) }
 
-// appendHash appends the key of a hash in namespace id: name, colon, value (see
-// [index.Namespaces.AppendKey]).
+// appendHash appends the key of a hash in namespace id.
 func (n *Normaliser) appendHash(dst []byte, id index.NamespaceID, hash [sha256.Size]byte) []byte {
-	return append(append(append(dst, n.ns.At(id).Name...), ':'), hash[:]...)
+	return n.ns.AppendKeyOf(dst, id, hash[:])
 }

@@ -29,7 +29,7 @@ func (g *graph) scan(ctx context.Context, s *snapshot.Snapshot, take func(known 
 			known = known[:0]
 			for i := range person.Nodes {
 				node := &person.Nodes[i]
-				key = append(append(append(key[:0], s.Namespaces.At(node.Namespace).Name...), ':'), node.Value...)
+				key = s.Namespaces.AppendKeyOf(key[:0], node.Namespace, node.Value)
 				if n, ok := g.numbers[string(key)]; ok && len(g.of(n)) > 0 {
 					known = append(known, n)
 				}

@@ -181,7 +181,7 @@ func (s *source) note(p *snapshot.Person) {
 	}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		s.key = append(append(append(s.key[:0], s.old.Namespaces.At(n.Namespace).Name...), ':'), n.Value...)
+		s.key = s.old.Namespaces.AppendKeyOf(s.key[:0], n.Namespace, n.Value)
 		for _, hasher := range s.was {
 			if old := hasher.Sum(s.key); s.held.has(old) {
 				s.renamed = append(s.renamed, snapshot.Renamed{Old: old, New: n.Hash})
