@@ -150,16 +150,23 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
-	e.swap.Lock()
-	old := e.state.Load()
-	e.state.Store(newState(nil, old.clients, changed{overlay: old.overlay}))
-	e.swap.Unlock()
-	if old.gen != nil {
-		old.gen.pins.retire()
-	}
+	e.serveNothing()
 	e.open.Wait()
 	e.cold.Close()
 	return e.changes.close()
+}
+
+// serveNothing lets no session begin, and reports whether one could before. The
+// caller holds reload.
+func (e *Engine) serveNothing() (served bool) {
+	e.swap.Lock()
+	defer e.swap.Unlock()
+	old := e.state.Load()
+	e.state.Store(newState(nil, old.clients, changed{overlay: old.overlay}))
+	if old.gen != nil {
+		old.gen.pins.retire()
+	}
+	return old.gen != nil
 }
 
 // SetClients replaces all clients, at once for sessions that begin later. It

@@ -98,7 +98,8 @@ const behindTicks = 2
 // interval, until ctx ends. A snapshot that was refused as damaged or beyond
 // bounds is not tried again until CURRENT or PIN changes; one that could not be
 // opened for another reason, such as too many open files, is tried again every 30
-// intervals, and one that a follower has not come to every 2.
+// intervals, and one that a follower has not come to every 2. A store that was
+// given a log of live changes which is not open is not served any more.
 func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -108,6 +109,10 @@ func (e *Engine) Watch(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if e.withdraw() != nil {
+			refused = ""
+			continue
 		}
 		cur, _, err := e.target()
 		if errors.Is(err, snapshot.ErrNoSnapshot) {

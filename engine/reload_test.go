@@ -211,6 +211,13 @@ func TestWatch(t *testing.T) {
 		expect("a bad CURRENT", 3, 2, bad)
 		point(t, store, good)
 		expect("a good one", 4, 2, good)
+		ok(t, store.SetLog(strings.Repeat("ab", 16))) // by another daemon, to which people tell that they opt out
+		expect("a log that is not open", 4, 2, snapshot.Current{})
+		if e.Ready() {
+			t.Error("it is ready without the store's log")
+		}
+		ok(t, os.Remove(filepath.Join(store.Dir(), "LOG")))
+		expect("a log that was given up", 5, 2, good)
 		cancel()
 		<-stopped
 		ok(t, e.Close())

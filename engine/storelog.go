@@ -25,6 +25,23 @@ func (e *Engine) heeds() error {
 	return err
 }
 
+// withdraw ends answering from a store that was given a log of live changes since it
+// was opened, and returns why. Nil is of one that is heeded, or whose log cannot be
+// told at the moment.
+func (e *Engine) withdraw() error {
+	err := e.heeds()
+	var unheeded *snapshot.OtherLogError
+	if !errors.As(err, &unheeded) {
+		return nil
+	}
+	e.reload.Lock()
+	defer e.reload.Unlock()
+	if e.serveNothing() {
+		e.opts.Log.Error("answers nothing any more", "error", err)
+	}
+	return err
+}
+
 // holds tells of a record whether its change is a link, a segment or a consent
 // that is in force, or may be: builds begin with the files, and have such from
 // the log alone, whatever snapshots contain.

@@ -111,6 +111,12 @@ func TestPinHoldsOverPublishingAndRestarts(t *testing.T) {
 		}
 		g.serves(t, when, g.next)
 	}
+	restore := corruptFile(t, g.store, g.next, "index-0000")
+	if err := g.restart(t); !errors.Is(err, snapshot.ErrCorrupt) || !strings.Contains(err.Error(), "file PIN") {
+		t.Errorf("a damaged one that is pinned: %v", err)
+	}
+	restore()
+	ok(t, g.restart(t))
 	if st := must(g.SwapStatus())(t); st.Pinned != g.next.Name || st.Current != g.first.Name {
 		t.Errorf("status %+v", st)
 	}

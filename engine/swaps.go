@@ -78,7 +78,9 @@ func (e *Engine) serveTarget(force bool) (changed bool, err error) {
 			e.stats.kept()
 			return changed, nil
 		}
-		err = e.load(c, force || pinned)
+		if err = e.load(c, force || pinned); err != nil && pinned {
+			err = fmt.Errorf("%w; it is pinned: matchd unpin, or the removal of the store's file PIN, gives way to the current one", err)
+		}
 	}
 	e.stats.reloaded(err)
 	return changed || err == nil, err
