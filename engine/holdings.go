@@ -139,10 +139,7 @@ func (s *Session) hold(out *Holdings, f *found, clients []Client) error {
 	for _, id := range cold.Identifiers {
 		text := s.gen.Namespaces.AppendText(nil, id.Namespace, id.Value)
 		out.Identifiers = append(out.Identifiers, HeldIdentifier{ID: string(text), Links: []HeldLink{}})
-		key, _, err := s.gen.Namespaces.AppendKey(nil, text)
-		if err != nil {
-			return snapshot.ErrCorrupt
-		}
+		key := s.gen.Namespaces.AppendKeyOf(nil, id.Namespace, id.Value)
 		out.Live = s.heldFacts(out.Live, string(text), s.gen.hasher.Sum(key))
 	}
 	for _, k := range cold.Links {

@@ -59,7 +59,7 @@ type looked struct {
 	name  string
 	upTo  uint64
 	held  []uint64 // ascending
-	found int      // how many of held must not be there
+	found []uint64 // those of held that must not be there, likewise
 }
 
 // arrive takes a record that is on disk.
@@ -107,15 +107,20 @@ func (l *ledger) note(body []byte) {
 	case proof.Looked:
 		s := l.of(n.Snapshot)
 		s.upTo = max(s.upTo, n.To)
-		s.held = append(append(s.held, n.Found...), n.Held...)
-		slices.Sort(s.held)
-		s.held = slices.Compact(s.held)
-		s.found += len(n.Found)
+		s.held = ascending(append(append(s.held, n.Found...), n.Held...))
+		s.found = ascending(append(s.found, n.Found...))
 	case proof.Removed:
 		for _, s := range n.Removed {
 			delete(l.looked, s.Manifest.String())
 		}
 	}
+}
+
+// ascending sorts, and leaves out what is there again: a follower has notes of its
+// own and the leader's.
+func ascending(list []uint64) []uint64 {
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func (l *ledger) of(s *proof.Snapshot) *looked {

@@ -87,7 +87,7 @@ func (c *Changes) Erased() Erased {
 	defer c.ledger.mu.Unlock()
 	e := Erased{Overdue: c.ledger.overdue, Removed: c.ledger.removed}
 	for _, s := range c.ledger.looked {
-		e.Found += s.found
+		e.Found += len(s.found)
 	}
 	return e
 }

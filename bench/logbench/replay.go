@@ -89,8 +89,11 @@ func (c Config) replayOurs(dir string) (rate float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := l.Close(); err != nil || n != c.Replayed || sum == 0 {
-		return 0, errors.Join(err, fmt.Errorf("%d of %d events were replayed", n, c.Replayed))
+	if err := l.Close(); err != nil {
+		return 0, err
+	}
+	if n != c.Replayed || sum == 0 {
+		return 0, fmt.Errorf("%d of %d events were replayed", n, c.Replayed)
 	}
 	return float64(n) / took.Seconds(), nil
 }

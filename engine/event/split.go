@@ -20,7 +20,7 @@ type Line struct {
 var errArray = errors.New("it is neither changes, a line each, nor one JSON array of them")
 
 // Split takes a body apart that is NDJSON, or one JSON array. What the lines
-// say is not looked at. The lines lie in body.
+// say is not looked at. The lines of NDJSON lie in body.
 func Split(body []byte) ([]Line, error) {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
 		return elements(trimmed)

@@ -210,7 +210,7 @@ func (l *Log) known(d *draft, token *[16]byte) (s *stored, err error) {
 }
 
 // record reads a record, nil where there is none.
-func (l *Log) record(r reader, seq uint64) (*stored, error) {
+func (l *Log) record(r pebble.Reader, seq uint64) (*stored, error) {
 	v, err := get(r, recordKey(seq))
 	if err != nil || v == nil {
 		return nil, err

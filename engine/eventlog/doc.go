@@ -60,5 +60,6 @@
 // another goroutine. Options.Applied and the keep function of [Log.Trim] hold
 // these up, and must not call Append, Note, Redact, Trim, Purge or Close.
 // [Log.Scan] sees the log as it was when it was called, and holds up nothing but
-// Close and the end of [Log.Purge].
+// Close and the end of [Log.Purge]; its function must not call methods of the log,
+// which may wait for a Close that waits for it.
 package eventlog

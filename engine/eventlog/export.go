@@ -85,7 +85,7 @@ func (l *Log) settled() (*pebble.Snapshot, *position, error) {
 	}
 }
 
-func (l *Log) export(r reader, last *position, after uint64, begin func(Extent) error, f func(*Sealed) error) error {
+func (l *Log) export(r pebble.Reader, last *position, after uint64, begin func(Extent) error, f func(*Sealed) error) error {
 	b, trim, err := readBase(r)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (l *Log) export(r reader, last *position, after uint64, begin func(Extent) 
 }
 
 // hashAt is the hash of the record of a number, or of the newest before it.
-func hashAt(r reader, seq uint64) (h Hash, err error) {
+func hashAt(r pebble.Reader, seq uint64) (h Hash, err error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixRecord}, UpperBound: recordKey(seq + 1)})
 	if err != nil {
 		return h, damage(err)

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -140,12 +141,13 @@ func (g *gate) MkdirAll(dir string, perm fs.FileMode) error {
 
 // Remove fails without harm where there is nothing to remove.
 func (g *gate) Remove(name string) (err error) {
-	return errors.Join(g.change(func() error {
+	failed := g.change(func() error {
 		if err = g.FS.Remove(name); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		return err
-	}), err)
+	})
+	return cmp.Or(failed, err)
 }
 
 func (g *gate) RemoveAll(name string) error {

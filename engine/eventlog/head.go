@@ -85,7 +85,17 @@ func newHead(fs vfs.FS, dir string, a about, s state) (_ *head, err error) {
 		return nil, err
 	}
 	h := &head{a, f}
-	if err := errors.Join(h.put(0, s), h.put(1, s), f.Sync(), fs.Rename(temporary, name), syncDir(fs, dir)); err != nil {
+	err = errors.Join(h.put(0, s), h.put(1, s))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = fs.Rename(temporary, name)
+	}
+	if err == nil {
+		err = syncDir(fs, dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return h, nil

@@ -33,7 +33,7 @@ const mostReaders = 16
 // Goroutines each take a part of the log, read it and check what its records
 // hold, and then wait for their turn to hand it on: that needs the parts before,
 // and little time. There are two of them a core, as one waits while another reads.
-func replay(r reader, w walk, many func([]tokenAt), f func(*stored) error) (walk, error) {
+func replay(r pebble.Reader, w walk, many func([]tokenAt), f func(*stored) error) (walk, error) {
 	p := &replayer{reader: r, many: many, each: f, walk: w, base: w.base, stride: partRecords, turn: make(chan struct{})}
 	close(p.turn)
 	var all sync.WaitGroup
@@ -49,7 +49,7 @@ func replay(r reader, w walk, many func([]tokenAt), f func(*stored) error) (walk
 
 // replayer is what those share who replay a log.
 type replayer struct {
-	reader reader
+	reader pebble.Reader
 	many   func([]tokenAt)
 	each   func(*stored) error
 	base   base

@@ -43,7 +43,7 @@ func (l *Log) Scan(after uint64, f func(Record) error) error {
 	return nil
 }
 
-func (l *Log) scan(r reader, after, last uint64, f func(*stored) error) (err error) {
+func (l *Log) scan(r pebble.Reader, after, last uint64, f func(*stored) error) (err error) {
 	w := walk{whole: after == 0}
 	if w.base, w.trim, err = readBase(r); err != nil {
 		return err

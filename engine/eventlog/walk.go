@@ -10,13 +10,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// reader is what the log reads of its store, or of a snapshot of it.
-type reader interface {
-	pebble.Reader
-}
-
-// get returns a copy of a value, nil where there is none.
-func get(r reader, key []byte) ([]byte, error) {
+// get returns a copy of a value of the store, or of a snapshot of it; nil where there
+// is none.
+func get(r pebble.Reader, key []byte) ([]byte, error) {
 	v, closer, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -29,7 +25,7 @@ func get(r reader, key []byte) ([]byte, error) {
 
 // readBase reads where the chain begins, and the number of the record that
 // says so; both 0 of a log that was never trimmed.
-func readBase(r reader) (b base, trim uint64, err error) {
+func readBase(r pebble.Reader) (b base, trim uint64, err error) {
 	v, err := get(r, keyBase)
 	if err != nil || v == nil {
 		return b, 0, err
