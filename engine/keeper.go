@@ -3,10 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
-	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/proof"
 	"github.com/matchd/matchd/snapshot"
@@ -209,103 +207,4 @@ func inForce(o *overlay.Overlay, e erasure) (fact overlay.Erasure, ok bool) {
 		}
 	}
 	return fact, false
-}
-
-// trim trims the log of what all snapshots in the store contain. A follower drops
-// what its leader drops.
-func (c *Changes) trim(ctx context.Context) error {
-	if c.follower != nil {
-		c.ledger.forget(c.engine.opts.Retention.KeepErasures, c.engine.opts.Now())
-		return nil
-	}
-	names, err := c.engine.opts.Store.Snapshots()
-	if err != nil {
-		return err
-	}
-	k, now := &c.keeper, c.engine.opts.Now()
-	if slices.Equal(names, k.kept) && now.Sub(k.trimmed) < trimEvery {
-		return nil
-	}
-	first, err := c.log.First()
-	if err != nil {
-		return err
-	}
-	below, err := c.late(first, c.firstLacking(names), now)
-	if err != nil {
-		return err
-	}
-	if below > first || below == k.below && below > 1 { // time has passed for what was kept
-		if err := c.log.Trim(ctx, below, c.keeps(now)); err != nil {
-			return err
-		}
-		c.ledger.forget(c.engine.opts.Retention.KeepErasures, now)
-	}
-	k.kept, k.trimmed, k.below = names, now, below
-	return nil
-}
-
-// firstLacking is the number of the first record that some snapshot of the store
-// does not contain.
-func (c *Changes) firstLacking(names []string) (below uint64) {
-	id := c.log.ID().String()
-	for i, name := range names {
-		var m snapshot.Manifest
-		named, err := c.engine.opts.Store.Named(name)
-		if err == nil {
-			m, err = c.engine.opts.Store.ReadManifest(named)
-		}
-		if err != nil { // nobody knows what is in it
-			return 0
-		}
-		if n := m.Applied[id] + 1; i == 0 || n < below {
-			below = n
-		}
-	}
-	return below
-}
-
-// errYoung ends reading at a record that the log keeps whatever it is.
-var errYoung = errors.New("young")
-
-// late is the number below which records are as old as [keepLate], up to a
-// number: a snapshot that lacks one which is younger, such as a follower's or one
-// of a restored store, can still be served.
-func (c *Changes) late(first, below uint64, now time.Time) (uint64, error) {
-	err := c.log.Scan(first-1, func(r eventlog.Record) error {
-		if r.Seq >= below {
-			return errYoung
-		}
-		if r.Time.After(now.Add(-keepLate)) {
-			below = r.Seq
-			return errYoung
-		}
-		return nil
-	})
-	if errors.Is(err, errYoung) {
-		err = nil
-	}
-	return below, err
-}
-
-// keeps says what of the records that all snapshots contain the log keeps.
-func (c *Changes) keeps(now time.Time) func(eventlog.Record) bool {
-	late := now.Add(-keepLate)
-	erased := func(r *eventlog.Record) bool { return keptFor(c.engine.opts.Retention.KeepErasures, r.Time, now) }
-	noted := c.ledger.notedUpTo()
-	holds := c.holds()
-	return func(r eventlog.Record) bool {
-		switch {
-		case r.Kind == eventlog.Note:
-			n, err := proof.DecodeNote(r.Body)
-			return err != nil || n.UpTo == noted && noted > 0 || n.Concerns() && erased(&r)
-		case r.Redacted:
-			return r.Time.After(late)
-		}
-		return keptChange(&r, late, erased) || holds(&r)
-	}
-}
-
-// keptFor reports whether what is of a time is kept; 0 is for ever.
-func keptFor(span time.Duration, at, now time.Time) bool {
-	return span == 0 || at.After(now.Add(-span))
 }

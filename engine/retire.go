@@ -3,12 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/matchd/matchd/engine/event"
-	"github.com/matchd/matchd/engine/eventlog"
 	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/engine/proof"
 	"github.com/matchd/matchd/snapshot"
@@ -179,31 +176,4 @@ func (c *Changes) noteRemoved(gone []string) error {
 		return nil
 	}
 	return c.write(&n)
-}
-
-// keptChange reports whether the log keeps a change that all snapshots contain:
-// opt-outs, erasures and what takes them back as long as those, the rest as long
-// as another of its fact, made before, may come.
-func keptChange(r *eventlog.Record, late time.Time, erased func(*eventlog.Record) bool) bool {
-	b, err := event.Decode(r.Body)
-	if err != nil {
-		return true
-	}
-	switch b.Type {
-	case event.OptOut, event.OptIn, event.Erase:
-		return erased(r)
-	}
-	return r.Time.After(late)
-}
-
-// goesOn refuses a snapshot that lacks changes which were trimmed from the log.
-func (c *Changes) goesOn(g *generation) error {
-	first, err := c.log.First()
-	if err != nil {
-		return err
-	}
-	if applied := g.Applied[c.log.ID().String()]; applied+1 < first {
-		return fmt.Errorf("snapshot %s contains the live changes up to record %d, and the log was trimmed up to %d: build anew with the log", g.name, applied, first-1)
-	}
-	return nil
 }

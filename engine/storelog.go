@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/matchd/matchd/engine/eventlog"
-	"github.com/matchd/matchd/engine/overlay"
 	"github.com/matchd/matchd/snapshot"
 )
 
@@ -40,25 +39,6 @@ func (e *Engine) withdraw() error {
 		e.opts.Log.Error("answers nothing any more", "error", err)
 	}
 	return err
-}
-
-// holds tells of a record whether its change is a link, a segment or a consent
-// that is in force, or may be: builds begin with the files, and have such from
-// the log alone, whatever snapshots contain.
-func (c *Changes) holds() func(*eventlog.Record) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	o, names := c.overlay, c.names
-	return func(r *eventlog.Record) bool {
-		if o == nil {
-			return true
-		}
-		change, ok, err := c.change(r, names)
-		if errors.Is(err, overlay.ErrKey) {
-			return false
-		}
-		return !ok || o.Holds(&change)
-	}
 }
 
 // contained is up to where a snapshot contains a log that ends at a record. Where
