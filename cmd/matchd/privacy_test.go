@@ -49,7 +49,7 @@ func TestPrivacyByCommands(t *testing.T) {
 	}
 	must(t, d.stop())
 	text = certified("--events", at.Events)
-	for _, want := range []string{receipts[0].Hash, "of tenant acme", "held     ", "first refused  2", "removed by 2"} {
+	for _, want := range []string{receipts[0].Hash, "of tenant acme", "held     ", "first refused  2", "kept snapshots gone by  2"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s lacks %q", text, want)
 		}
