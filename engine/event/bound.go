@@ -90,9 +90,23 @@ func (n *Names) Knows(key string) bool {
 	return key == n.Key || slices.ContainsFunc(n.Former, func(f FormerKey) bool { return f.ID == key })
 }
 
+var errSpace = errors.New("it has white space around the value, which no field of a file has")
+
+// appendKey is [index.Namespaces.AppendKey], for an identifier that is said anew.
+// Fields of files are trimmed: with white space around it, what is said would be
+// of an identifier that none of them has. A link file may have it behind the
+// colon, but not of a customer, whose profile has none.
+func (n *Names) appendKey(dst []byte, text string) ([]byte, index.NamespaceID, error) {
+	_, value, _ := strings.Cut(text, ":")
+	if strings.TrimSpace(text) != text || strings.HasPrefix(text, index.CRMPrefix) && strings.TrimSpace(value) != value {
+		return dst, 0, errSpace
+	}
+	return n.Namespaces.AppendKey(dst, []byte(text))
+}
+
 // kept is canonical, for an identifier whose text is kept.
 func (n *Names) kept(text string) (string, error) {
-	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	key, ns, err := n.appendKey(nil, text)
 	if err == nil && n.CheckKey != nil {
 		err = n.CheckKey(ns, key)
 	}
@@ -197,7 +211,7 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 	if b.OfCustomer {
 		text, what = index.CRMPrefix+e.Customer, "customer"
 	}
-	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	key, ns, err := n.appendKey(nil, text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

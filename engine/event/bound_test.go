@@ -162,6 +162,36 @@ func TestFormerKeys(t *testing.T) {
 	}
 }
 
+// TestWhiteSpace refuses it where no row of a file has it, in which fields are
+// trimmed: the change would be of nobody.
+func TestWhiteSpace(t *testing.T) {
+	for text, field := range map[string]string{
+		`"type":"erase","tenant":"acme","customer":"acme: C-5"`:               "customer",
+		`"type":"erase","tenant":"*","customer":"acme:C-5 "`:                  "customer",
+		`"type":"opt_in","tenant":"acme","customer":"acme:\tC-5"`:             "customer",
+		`"type":"opt_out","tenant":"acme","identifier":"crm.acme: C-5"`:       "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":" cookie.acme:1"`:      "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1 "`:      "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1\u00a0"`: "identifier",
+		`"type":"consent","customer":"acme:C-5 ","status":"withdrawn"`:        "customer",
+		`"type":"segment_remove","customer":"acme: C-5","segment":"vip"`:      "customer",
+		`"type":"link","left":"cookie.acme:1\n","right":"crm.acme:C-5"`:       "left",
+		`"type":"unlink","left":"cookie.acme:1","right":"crm.acme: C-5"`:      "right",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme: 1"`:      "", // as a link file may have it
+		`"type":"erase","tenant":"acme","customer":"acme:C 5"`:                "",
+		`"type":"link","left":"cookie.acme:1 2","right":"crm.acme:C 5"`:       "",
+	} {
+		e, err := event.Parse([]byte(`{"id":"e",` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Bind(names(t), "shop", morning)
+		if refused := err != nil && strings.HasPrefix(err.Error(), field+": it has white space"); refused != (field != "") || !refused && err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // TestBindRefuses is about what a store does not know, and times to come.
 func TestBindRefuses(t *testing.T) {
 	for text, want := range map[string]string{
