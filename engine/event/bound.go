@@ -36,9 +36,9 @@ type Bound struct {
 	Tenant, Key string
 	Hash        index.Hash
 	OfCustomer  bool
-	// Normalised says, of an opt-out and an erasure, by which profiles of rules
-	// contact identifiers in it were made, see [FormatNormalised]; empty where it
-	// has none, or that was not known.
+	// Normalised says, of an opt-out and an erasure, by which rules the identifiers
+	// in it were made, see [Names.rules] and [FormatNormalised]; empty where that
+	// was not known.
 	Normalised string
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
@@ -220,17 +220,27 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 		b.Former = append(b.Former, f.Hasher.Sum(key))
 	}
 	slices.SortFunc(b.Former, index.Hash.Compare)
-	switch name := n.Namespaces.At(ns).Name; {
-	case b.Type == Erase:
-		b.Normalised = FormatNormalised(n.Normalised) // of its contacts
-	case b.Type == OptOut && n.Normalised[name] != "":
-		b.Normalised = FormatNormalised(map[string]string{name: n.Normalised[name]})
+	if b.Type != OptIn {
+		b.Normalised = FormatNormalised(n.rules(b, n.Namespaces.At(ns)))
 	}
 	return nil
 }
 
-// FormatNormalised is the text of profiles of rules by namespace: each as
-// namespace=profile, sorted, with spaces between.
+// rules are those by which the keys of identifiers were made that a change is about,
+// by namespace: the profile of contact identifiers, and of others how they compare.
+// Under another rule the same text has another hash.
+func (n *Names) rules(b *Bound, of index.Namespace) map[string]string {
+	by := map[string]string{of.Name: of.Compare.String()}
+	if b.Type == Erase {
+		maps.Copy(by, n.Normalised) // of its contacts
+	} else if profile := n.Normalised[of.Name]; profile != "" {
+		by[of.Name] = profile
+	}
+	return by
+}
+
+// FormatNormalised is the text of rules by namespace: each as namespace=rule,
+// sorted, with spaces between.
 func FormatNormalised(by map[string]string) string {
 	var parts []string
 	for _, ns := range slices.Sorted(maps.Keys(by)) {
@@ -243,8 +253,8 @@ func FormatNormalised(by map[string]string) string {
 func ParseNormalised(text string) map[string]string {
 	by := map[string]string{}
 	for part := range strings.FieldsSeq(text) {
-		ns, profile, _ := strings.Cut(part, "=")
-		by[ns] = profile
+		ns, rule, _ := strings.Cut(part, "=")
+		by[ns] = rule
 	}
 	return by
 }
