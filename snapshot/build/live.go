@@ -29,8 +29,9 @@ type Live struct {
 	Seq  uint64
 	Hash [sha256.Size]byte
 	// Normalised are the rules by which identifiers that are withheld were made, by
-	// namespace, see [snapshot.KeyRules]. Unsaid says that there are opt-outs beside
-	// them of which the log does not say it.
+	// namespace, see [snapshot.KeyRules]: of erased customers too, so that their
+	// tenants are known. Unsaid says that there are opt-outs beside them of which the
+	// log does not say it.
 	Normalised map[string][]string
 	Unsaid     bool
 
@@ -106,7 +107,10 @@ func (b *builder) prepareLive() error {
 	if seq := have.current.Knows(b.live.Log); seq > b.live.Seq {
 		return fmt.Errorf("%w: the store's snapshot was made with it up to %d, and it ends at %d: put the newest copy of the log in its place", ErrLiveRewound, seq, b.live.Seq)
 	}
-	return b.checkRules(have.namespaces)
+	if err := b.checkRules(have.namespaces); err != nil {
+		return err
+	}
+	return b.checkTenants()
 }
 
 // knownStore is what is known of a store before it is made or locked.

@@ -124,3 +124,39 @@ func TestComparingOtherwiseThanUnsaid(t *testing.T) {
 		p.refuses("go back to compare: exact of cookie.pub", toHex...)
 	}
 }
+
+// What is withheld for a tenant, or of one, is not dropped with the tenant's name.
+func TestTenantsOfBefore(t *testing.T) {
+	rename := []string{"name: bolt", "name: bolt2"}
+	gone := func(names string) []string {
+		return append(rename, "version: 1\n", "version: 1\nformer_tenants: ["+names+"]\n")
+	}
+	for what, c := range map[string]struct {
+		change, back string
+		count        int64
+	}{
+		"an opt-out":               {`"type":"opt_out","tenant":"bolt","identifier":"cookie.pub:AB12"`, `"type":"opt_in","tenant":"bolt","identifier":"cookie.pub:AB12"`, 1},
+		"an erasure":               {`"type":"erase","tenant":"bolt","customer":"bolt:B-1"`, `"type":"opt_in","tenant":"bolt","customer":"bolt:B-1"`, 1},
+		"an erasure for all":       {`"type":"erase","tenant":"*","customer":"bolt:B-1"`, `"type":"opt_in","tenant":"*","customer":"bolt:B-1"`, 0},
+		"an opt-out of a customer": {`"type":"opt_out","tenant":"acme","identifier":"crm.bolt:B-1"`, `"type":"opt_in","tenant":"acme","identifier":"crm.bolt:B-1"`, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := newRuledPool(t)
+			p.builds(rename...)
+			add(t, p.log, names(t), c.change)
+			for _, changes := range [][]string{rename, gone("zeta")} {
+				if _, err := p.build(changes...); err == nil || !strings.Contains(err.Error(), "does not have: bolt;") || !strings.Contains(err.Error(), "former_tenants: [bolt]") {
+					t.Errorf("%q: %v", changes, err)
+				}
+			}
+			r, err := p.build(gone("zeta, bolt")...)
+			ok(t, err)
+			if r.Live.FormerTenants != c.count {
+				t.Errorf("it counts %d of former tenants", r.Live.FormerTenants)
+			}
+			p.builds() // with the name of before
+			add(t, p.log, names(t), c.back)
+			p.builds(rename...)
+		})
+	}
+}
