@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -83,7 +84,7 @@ func (e *Engine) relink(g *generation, c changed, touched []index.Hash) *persons
 func (c *Changes) adopt(g *generation) (changed, error) {
 	names := c.namesOf(g)
 	c.mu.Lock()
-	have, err := c.overlay, c.knows(g)
+	have, before, err := c.overlay, c.gen, c.knows(g)
 	c.mu.Unlock()
 	if err != nil {
 		return changed{}, err
@@ -103,25 +104,39 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 	last := uint64(0)
 	if have != nil && c.log.Err() != nil {
 		// The log cannot be read any more, and what was in it is known.
-		if have, err = have.Rebase(applied, 0); err != nil {
+		if have, err = have.Rebase(applied, 0); err == nil {
+			err = g.heedableAs(before)
+		}
+		if err != nil {
 			return changed{}, err
 		}
 		next = c.engine.beside(g, g.rename(have))
 	} else {
-		b := overlay.NewBuilder(applied)
+		b, made := overlay.NewBuilder(applied), overlay.MadeBy{}
 		err := c.scan(0, names, func(seq uint64, change *overlay.Change) {
 			last = seq
 			b.Add(change)
+			made.Add(&change.Event)
 		})
 		if err != nil {
 			return changed{}, err
 		}
-		next = c.engine.beside(g, g.rename(b.Build()))
+		o := b.Build()
+		if err := g.heedable(&made, o, before); err != nil {
+			return changed{}, err
+		}
+		next = c.engine.beside(g, g.rename(o))
 	}
+	c.taking.Lock()
 	c.mu.Lock()
+	c.taking.Unlock() // who comes now waits for c.mu, and is bound by g
 	through, _, _ := c.log.Last()
 	var list []overlay.Change
-	err = c.scan(last, names, func(_ uint64, change *overlay.Change) { list = append(list, *change) })
+	other := error(nil)
+	err = c.scan(last, names, func(_ uint64, change *overlay.Change) {
+		list = append(list, *change)
+		other = cmp.Or(other, g.canHeed(&change.Event))
+	})
 	if err != nil && c.log.Err() == nil {
 		c.mu.Unlock()
 		return changed{}, err
@@ -131,9 +146,9 @@ func (c *Changes) adopt(g *generation) (changed, error) {
 			c.mu.Unlock()
 			return changed{}, err
 		}
-		next, list = c.engine.beside(g, g.rename(have)), nil
+		next, list, other = c.engine.beside(g, g.rename(have)), nil, g.heedableAs(before)
 	}
-	if err := c.knows(g); err != nil { // of what a follower has had meanwhile
+	if err := cmp.Or(other, c.knows(g)); err != nil { // of what came meanwhile
 		c.mu.Unlock()
 		return changed{}, err
 	}
@@ -231,6 +246,9 @@ func (c *Changes) applied(records []eventlog.Record) {
 	var list []overlay.Change
 	for i := range records {
 		change, ok, err := c.change(&records[i], c.names)
+		if err == nil && ok {
+			err = c.heeded(records[i].Seq, &change.Event)
+		}
 		if err != nil {
 			c.engine.opts.Log.Error("a live change cannot be applied", "error", err) // it was bound a moment ago
 			c.ledger.stick(records[i].Time)

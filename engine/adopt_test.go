@@ -53,12 +53,7 @@ func TestLinksBetweenScans(t *testing.T) {
 			})
 			publish(t, store, story().contents(t, 1))
 			reload(t, e)
-			// Both of an empty log, and that for what is to be redacted.
-			for end := time.Now().Add(time.Minute); scans.Load() < 3; time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatalf("%d scans", scans.Load())
-				}
-			}
+			awaitScans(t, &scans)
 			allTaken(t, l.take(t, c.before...))
 			publish(t, store, story().contents(t, 2))
 			armed.Store(true)
@@ -91,5 +86,16 @@ func allTaken(t *testing.T, out []engine.Outcome) {
 	t.Helper()
 	for _, o := range out {
 		ok(t, o.Err)
+	}
+}
+
+// awaitScans waits for those of a first snapshot: both of an empty log, and that for
+// what is to be redacted.
+func awaitScans(t *testing.T, scans *atomic.Int64) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); scans.Load() < 3; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d scans", scans.Load())
+		}
 	}
 }

@@ -32,9 +32,12 @@ type Changes struct {
 	// itself.
 	follower *follower
 
-	mu    sync.Mutex // held while what follows is changed
-	names *event.Names
-	gen   *generation // that the rest is beside
+	// taking is held to read where changes are on their way, from what they are bound
+	// by to the disk: none is bound by another snapshot than it is applied beside.
+	taking sync.RWMutex
+	mu     sync.Mutex // held while what follows is changed
+	names  *event.Names
+	gen    *generation // that the rest is beside
 	changed
 	through uint64 // the last record that was handed over, or read
 
@@ -113,14 +116,17 @@ func (c *Changes) fits(r eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	if b.Key == "" || b.Key == c.key {
+	if b.Key == "" {
 		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.heeded(r.Seq, &b); err != nil || b.Key == c.key {
+		return err
 	}
 	if names := (event.Names{Key: c.key, Former: c.former}); !names.Knows(b.Key) {
 		return fmt.Errorf("%w: the log belongs to a store whose key is %s, and this one's is %s", overlay.ErrKey, b.Key, c.key)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.gen != nil && r.Seq > c.gen.Knows(c.log.ID().String()) {
 		return fmt.Errorf("%w: the snapshot was made before it came, under key %s: give this store the leader's, and start anew", overlay.ErrKey, b.Key)
 	}
@@ -149,6 +155,8 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	if c.follower != nil {
 		return nil, ErrFollower
 	}
+	c.taking.RLock()
+	defer c.taking.RUnlock()
 	c.mu.Lock()
 	names := c.names
 	c.mu.Unlock()

@@ -150,19 +150,26 @@ func (s *Store) Holds(names []string) (kept []string, hidden bool, err error) {
 
 // ReadManifest reads what a snapshot of the store says of itself, and nothing of
 // what it holds.
-func (s *Store) ReadManifest(c Current) (m Manifest, err error) {
+func (s *Store) ReadManifest(c Current) (Manifest, error) {
+	m, _, err := s.ReadDictionaries(c)
+	return m, err
+}
+
+// ReadDictionaries is [Store.ReadManifest], with the names that the snapshot
+// refers to.
+func (s *Store) ReadDictionaries(c Current) (m Manifest, d Dictionaries, err error) {
 	f, err := openFile(s.path(snapshotsName, c.Name), manifestName)
 	if err != nil {
-		return m, fmt.Errorf("open snapshot %s: %w", c.Name, err)
+		return m, d, fmt.Errorf("open snapshot %s: %w", c.Name, err)
 	}
 	var p pace
 	defer p.end()
 	defer func() { err = errors.Join(err, f.close(&p)) }()
 	snap := Snapshot{manifest: f}
 	if err := snap.openManifest(c.Manifest); err != nil {
-		return m, fmt.Errorf("open snapshot %s: %w", c.Name, err)
+		return m, d, fmt.Errorf("open snapshot %s: %w", c.Name, err)
 	}
-	return snap.Manifest, nil
+	return snap.Manifest, snap.Dictionaries, nil
 }
 
 // Contains reports whether an identifier is in the snapshot, by its hash.

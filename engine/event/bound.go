@@ -36,9 +36,9 @@ type Bound struct {
 	Tenant, Key string
 	Hash        index.Hash
 	OfCustomer  bool
-	// Normalised says, of an opt-out and an erasure, by which profiles of rules
-	// contact identifiers in it were made, see [FormatNormalised]; empty where it
-	// has none, or that was not known.
+	// Normalised says, of an opt-out and an erasure, by which rules the identifiers
+	// in it were made, see [Names.rules] and [FormatNormalised]; empty where that
+	// was not known.
 	Normalised string
 	// Contacts are the hashes of an erased customer's contact identifiers, as
 	// far as they were known, ascending.
@@ -90,9 +90,23 @@ func (n *Names) Knows(key string) bool {
 	return key == n.Key || slices.ContainsFunc(n.Former, func(f FormerKey) bool { return f.ID == key })
 }
 
+var errSpace = errors.New("it has white space around the value, which no field of a file has")
+
+// appendKey is [index.Namespaces.AppendKey], for an identifier that is said anew.
+// Fields of files are trimmed: with white space around it, what is said would be
+// of an identifier that none of them has. A link file may have it behind the
+// colon, but not of a customer, whose profile has none.
+func (n *Names) appendKey(dst []byte, text string) ([]byte, index.NamespaceID, error) {
+	_, value, _ := strings.Cut(text, ":")
+	if strings.TrimSpace(text) != text || strings.HasPrefix(text, index.CRMPrefix) && strings.TrimSpace(value) != value {
+		return dst, 0, errSpace
+	}
+	return n.Namespaces.AppendKey(dst, []byte(text))
+}
+
 // kept is canonical, for an identifier whose text is kept.
 func (n *Names) kept(text string) (string, error) {
-	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	key, ns, err := n.appendKey(nil, text)
 	if err == nil && n.CheckKey != nil {
 		err = n.CheckKey(ns, key)
 	}
@@ -197,7 +211,7 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 	if b.OfCustomer {
 		text, what = index.CRMPrefix+e.Customer, "customer"
 	}
-	key, ns, err := n.Namespaces.AppendKey(nil, []byte(text))
+	key, ns, err := n.appendKey(nil, text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -206,17 +220,27 @@ func (b *Bound) bindHash(n *Names, e *Event) error {
 		b.Former = append(b.Former, f.Hasher.Sum(key))
 	}
 	slices.SortFunc(b.Former, index.Hash.Compare)
-	switch name := n.Namespaces.At(ns).Name; {
-	case b.Type == Erase:
-		b.Normalised = FormatNormalised(n.Normalised) // of its contacts
-	case b.Type == OptOut && n.Normalised[name] != "":
-		b.Normalised = FormatNormalised(map[string]string{name: n.Normalised[name]})
+	if b.Type != OptIn {
+		b.Normalised = FormatNormalised(n.rules(b, n.Namespaces.At(ns)))
 	}
 	return nil
 }
 
-// FormatNormalised is the text of profiles of rules by namespace: each as
-// namespace=profile, sorted, with spaces between.
+// rules are those by which the keys of identifiers were made that a change is about,
+// by namespace: the profile of contact identifiers, and of others how they compare.
+// Under another rule the same text has another hash.
+func (n *Names) rules(b *Bound, of index.Namespace) map[string]string {
+	by := map[string]string{of.Name: of.Compare.String()}
+	if b.Type == Erase {
+		maps.Copy(by, n.Normalised) // of its contacts
+	} else if profile := n.Normalised[of.Name]; profile != "" {
+		by[of.Name] = profile
+	}
+	return by
+}
+
+// FormatNormalised is the text of rules by namespace: each as namespace=rule,
+// sorted, with spaces between.
 func FormatNormalised(by map[string]string) string {
 	var parts []string
 	for _, ns := range slices.Sorted(maps.Keys(by)) {
@@ -229,8 +253,8 @@ func FormatNormalised(by map[string]string) string {
 func ParseNormalised(text string) map[string]string {
 	by := map[string]string{}
 	for part := range strings.FieldsSeq(text) {
-		ns, profile, _ := strings.Cut(part, "=")
-		by[ns] = profile
+		ns, rule, _ := strings.Cut(part, "=")
+		by[ns] = rule
 	}
 	return by
 }

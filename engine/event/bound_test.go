@@ -73,10 +73,10 @@ func TestBind(t *testing.T) {
 			Type: event.Consent, At: morning.UnixNano(), Subject: "crm.acme:C-1", Granted: true, Purposes: snapshot.Use,
 		},
 		`{"id":"e","type":"opt_out","tenant":"*","identifier":"` + maid + `"}`: {
-			Type: event.OptOut, At: morning.UnixNano(), Tenant: "*", Key: key, Hash: hashOf(t, lower),
+			Type: event.OptOut, At: morning.UnixNano(), Tenant: "*", Key: key, Hash: hashOf(t, lower), Normalised: "maid=uuid",
 		},
 		`{"id":"e","type":"erase","tenant":"acme","customer":"acme:C-1"}`: {
-			Type: event.Erase, At: morning.UnixNano(), Tenant: "acme", Key: key, Hash: hashOf(t, "crm.acme:C-1"), OfCustomer: true,
+			Type: event.Erase, At: morning.UnixNano(), Tenant: "acme", Key: key, Hash: hashOf(t, "crm.acme:C-1"), OfCustomer: true, Normalised: "crm.acme=exact",
 		},
 	} {
 		want.Client = "shop"
@@ -95,19 +95,21 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestNormalised notes by which rules contact identifiers were made, where a
-// change is about any.
+// TestNormalised notes by which rules the identifiers were made that an opt-out or
+// an erasure is about.
 func TestNormalised(t *testing.T) {
 	n := names(t)
 	n.Normalised = map[string]string{index.PhoneSHA256: "e164/1", index.EmailSHA256: "uid2/1"}
-	const both = "email_sha256=uid2/1 phone_sha256=e164/1"
-	email := index.EmailSHA256 + ":" + strings.Repeat("ab", 32)
+	const all = "crm.acme=exact email_sha256=uid2/1 phone_sha256=e164/1"
+	email, postal := index.EmailSHA256+":"+strings.Repeat("ab", 32), index.PostalHash+":"+strings.Repeat("ab", 32)
 	for text, want := range map[string]string{
-		`"type":"opt_out","tenant":"acme","identifier":"` + email + `"`: "email_sha256=uid2/1",
-		`"type":"opt_in","tenant":"acme","identifier":"` + email + `"`:  "",
-		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1"`: "",
-		`"type":"erase","tenant":"acme","customer":"acme:1"`:            both,
-		`"type":"segment_add","customer":"acme:1","segment":"vip"`:      "",
+		`"type":"opt_out","tenant":"acme","identifier":"` + email + `"`:                         "email_sha256=uid2/1",
+		`"type":"opt_in","tenant":"acme","identifier":"` + email + `"`:                          "",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1"`:                         "cookie.acme=exact",
+		`"type":"opt_out","tenant":"acme","identifier":"` + postal + `"`:                        "postal_sha256=hex", // made by no profile
+		`"type":"opt_out","tenant":"acme","identifier":"maid:6d92078a82464ba4ae5b76104861e7dc"`: "maid=uuid",
+		`"type":"erase","tenant":"acme","customer":"acme:1"`:                                    all,
+		`"type":"segment_add","customer":"acme:1","segment":"vip"`:                              "",
 	} {
 		e, err := event.Parse([]byte(`{"id":"e",` + text + `}`))
 		if err != nil {
@@ -119,7 +121,8 @@ func TestNormalised(t *testing.T) {
 		}
 		sameAgain(t, &b)
 	}
-	if got := event.ParseNormalised(both); !reflect.DeepEqual(got, n.Normalised) {
+	want := map[string]string{"crm.acme": "exact", index.PhoneSHA256: "e164/1", index.EmailSHA256: "uid2/1"}
+	if got := event.ParseNormalised(all); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
 	}
 }
@@ -159,6 +162,36 @@ func TestFormerKeys(t *testing.T) {
 	}
 	if !n.Knows(n.Key) || !n.Knows(former.Former[1].ID()) || n.Knows("0123456789abcdef") {
 		t.Error("it knows other keys than its own")
+	}
+}
+
+// TestWhiteSpace refuses it where no row of a file has it, in which fields are
+// trimmed: the change would be of nobody.
+func TestWhiteSpace(t *testing.T) {
+	for text, field := range map[string]string{
+		`"type":"erase","tenant":"acme","customer":"acme: C-5"`:               "customer",
+		`"type":"erase","tenant":"*","customer":"acme:C-5 "`:                  "customer",
+		`"type":"opt_in","tenant":"acme","customer":"acme:\tC-5"`:             "customer",
+		`"type":"opt_out","tenant":"acme","identifier":"crm.acme: C-5"`:       "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":" cookie.acme:1"`:      "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1 "`:      "identifier",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme:1\u00a0"`: "identifier",
+		`"type":"consent","customer":"acme:C-5 ","status":"withdrawn"`:        "customer",
+		`"type":"segment_remove","customer":"acme: C-5","segment":"vip"`:      "customer",
+		`"type":"link","left":"cookie.acme:1\n","right":"crm.acme:C-5"`:       "left",
+		`"type":"unlink","left":"cookie.acme:1","right":"crm.acme: C-5"`:      "right",
+		`"type":"opt_out","tenant":"acme","identifier":"cookie.acme: 1"`:      "", // as a link file may have it
+		`"type":"erase","tenant":"acme","customer":"acme:C 5"`:                "",
+		`"type":"link","left":"cookie.acme:1 2","right":"crm.acme:C 5"`:       "",
+	} {
+		e, err := event.Parse([]byte(`{"id":"e",` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Bind(names(t), "shop", morning)
+		if refused := err != nil && strings.HasPrefix(err.Error(), field+": it has white space"); refused != (field != "") || !refused && err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

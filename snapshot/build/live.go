@@ -28,9 +28,12 @@ type Live struct {
 	Log  string
 	Seq  uint64
 	Hash [sha256.Size]byte
-	// Normalised are the profiles of rules by which contact identifiers that are
-	// withheld were made, by namespace.
+	// Normalised are the rules by which identifiers that are withheld were made, by
+	// namespace, see [snapshot.KeyRules]: of erased customers too, so that their
+	// tenants are known. Unsaid says that there are opt-outs beside them of which the
+	// log does not say it.
 	Normalised map[string][]string
+	Unsaid     bool
 
 	Links    iter.Seq[LiveLink]
 	Segments iter.Seq[LiveSegment]
@@ -104,27 +107,19 @@ func (b *builder) prepareLive() error {
 	if seq := have.current.Knows(b.live.Log); seq > b.live.Seq {
 		return fmt.Errorf("%w: the store's snapshot was made with it up to %d, and it ends at %d: put the newest copy of the log in its place", ErrLiveRewound, seq, b.live.Seq)
 	}
-	return b.checkNormalised()
-}
-
-// checkNormalised refuses other profiles of rules than those by which contact
-// identifiers that are withheld were made: today's rows would have others.
-func (b *builder) checkNormalised() error {
-	for ns, now := range b.norm.Normalised() {
-		for _, was := range b.live.Normalised[ns] {
-			if was != now {
-				return fmt.Errorf("the log of live changes withholds identifiers of %s that were made by %s, and the config makes them by %s: those who opted out or were erased would come back under other hashes; go back to %s in the config's section normalise", ns, was, now, was)
-			}
-		}
+	if err := b.checkRules(have.namespaces); err != nil {
+		return err
 	}
-	return nil
+	return b.checkTenants()
 }
 
 // knownStore is what is known of a store before it is made or locked.
 type knownStore struct {
-	keys    snapshot.Keys
-	log     string
-	current snapshot.Meta // of its snapshot, empty where there is none
+	keys snapshot.Keys
+	log  string
+	// current and namespaces are of its snapshot, empty where there is none.
+	current    snapshot.Meta
+	namespaces *index.Namespaces
 }
 
 // knownStore looks at the store. Of one that is yet to be made it settles the
@@ -160,11 +155,11 @@ func (b *builder) knownStore() (k knownStore, err error) {
 	if err != nil {
 		return k, err
 	}
-	m, err := store.ReadManifest(cur)
+	m, d, err := store.ReadDictionaries(cur)
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, snapshot.ErrVersion) {
 		return k, nil // a build mends that
 	}
-	k.current = m.Meta
+	k.current, k.namespaces = m.Meta, d.Namespaces
 	return k, err
 }
 

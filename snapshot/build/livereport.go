@@ -5,6 +5,9 @@ type LiveReport struct {
 	// Log is the id of the log, and Seq up to where it was read.
 	Log string `json:"log"`
 	Seq uint64 `json:"seq"`
+	// FormerTenants are opt-outs and erasures for tenants of which the config says
+	// that they left: they do nothing.
+	FormerTenants int64 `json:"of_former_tenants"`
 
 	// Links that were added.
 	Links int64 `json:"links"`

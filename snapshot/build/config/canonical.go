@@ -9,8 +9,8 @@ import (
 )
 
 // Canonical returns a text of all that the config says, apart from the paths
-// of the files and the order of its lists: what a snapshot's id is derived
-// from, beside the content of the files.
+// of the files, the order of its lists and the tenants who left: what a
+// snapshot's id is derived from, beside the content of the files.
 func (c *Config) Canonical() []byte {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }

@@ -52,6 +52,9 @@ type Config struct {
 	Normalise Normalise
 	// Tenants are sorted by name: the place of a tenant is its number.
 	Tenants []Tenant
+	// FormerTenants are the names of those who left the pool, of whom the log of live
+	// changes may tell still; sorted. They change nothing of a snapshot.
+	FormerTenants []string
 	// Links are the link files.
 	Links []LinkSpec
 	// Rules are the limits of resolution.
@@ -143,6 +146,11 @@ func (c *Config) NamespaceTable() (*index.Namespaces, error) {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return t, nil
+}
+
+// HasTenant reports whether there is a tenant of a name.
+func (c *Config) HasTenant(name string) bool {
+	return slices.ContainsFunc(c.Tenants, func(t Tenant) bool { return t.Name == name })
 }
 
 // TenantOf returns the number of the tenant whose profiles a namespace names.

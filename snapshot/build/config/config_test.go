@@ -41,6 +41,7 @@ links:
   - {path: "s.csv", source: acme.example, party: first}
   - {path: "t.csv", source: publisher-a, party: first}
   - {path: "u.csv", source: publisher-a, party: first}
+former_tenants: [old, bolt]
 `
 
 func mustParse(t *testing.T, text string) *Config {
@@ -56,6 +57,9 @@ func TestParse(t *testing.T) {
 	c := mustParse(t, full)
 	if c.Version != 1 || !c.AsOf.Equal(time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)) || c.DefaultRegion != "NO" || !c.KeepAnonymous || c.LinkMaxAge != 6 {
 		t.Errorf("%+v", c)
+	}
+	if !slices.Equal(c.FormerTenants, []string{"bolt", "old"}) {
+		t.Errorf("former tenants are %q", c.FormerTenants)
 	}
 	wantTenants := []snapshot.Tenant{
 		{
@@ -136,7 +140,7 @@ func TestErrors(t *testing.T) {
 		{"version: 1\n", `onboard.yaml:1: config: key "tenants" is missing; add it`},
 		{"version: 1\ntenants: []\n", "onboard.yaml:2: tenants: none is given; a pool needs at least one"},
 
-		{minimal("link_maxage: 3\n"), `onboard.yaml:3: config: unknown key "link_maxage"; did you mean "link_max_age"? Known are as_of, default_region, keep_anonymous, link_max_age, links, namespaces, normalise, resolution, tenants, version`},
+		{minimal("link_maxage: 3\n"), `onboard.yaml:3: config: unknown key "link_maxage"; did you mean "link_max_age"? Known are as_of, default_region, former_tenants, keep_anonymous, link_max_age, links, namespaces, normalise, resolution, tenants, version`},
 		{minimal("xyz: 3\n"), `onboard.yaml:3: config: unknown key "xyz"; known are as_of,`},
 		{"version: 1\ntenants:\n  - name: acme\n    profile: []\n", `onboard.yaml:4: tenant: unknown key "profile"; did you mean "profiles"?`},
 		{minimal("version: 1\n"), `onboard.yaml:3: config: key "version" is given twice, first at line 1; remove one`},
@@ -190,6 +194,11 @@ func TestErrors(t *testing.T) {
 		{"version: 1\ntenants:\n  - {name: a, profiles: [{path: x, columns: {mail: left}}]}\n", `onboard.yaml:3: columns: "left" is no column of ours`},
 		{"version: 1\ntenants:\n  - {name: a, profiles: [{path: x, columns: {Mail: email, mail: email}}]}\n", `onboard.yaml:3: columns: "mail" is given twice, since headers compare without case; remove one`},
 		{"version: 1\ntenants:\n  - {name: a, profiles: [{path: x, columns: {\" \": email}}]}\n", "onboard.yaml:3: columns: the name of their column is empty"},
+
+		{minimal("former_tenants: bolt\n"), "onboard.yaml:3: former_tenants: is a single value, and should be a list"},
+		{minimal("former_tenants: [Bolt]\n"), `onboard.yaml:3: former_tenants: "Bolt" is not a name of 1 to 60 of`},
+		{minimal("former_tenants:\n  - bolt\n  - bolt\n"), `onboard.yaml:5: former_tenants: "bolt" is given twice, first at line 4; remove one`},
+		{"version: 1\nformer_tenants: [zeta, acme]\ntenants: [{name: acme, profiles: []}]\n", `onboard.yaml:2: former_tenants: "acme" is a tenant, at line 3; remove it here`},
 
 		{link(", method: guess"), `onboard.yaml:4: method: method "guess" is none of [authenticated observed cookie_sync inferred]`},
 		{link(", columns: {a: email}"), `onboard.yaml:4: columns: "email" is no column of ours`},

@@ -29,8 +29,9 @@ func parse(data []byte, dir, name string) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{LinkMaxAge: MaxLinkMaxAge, Rules: resolve.DefaultRules(), MaxConnected: DefaultMaxConnected, Normalise: defaultNormalise, dir: dir, name: name}
-	p := &parser{decoder: decoder{name: name}, c: c, tenants: map[string]int{}, namespaces: map[string]int{}}
+	p := &parser{decoder: decoder{name: name}, c: c, tenants: map[string]int{}, former: map[string]int{}, namespaces: map[string]int{}}
 	p.config(root)
+	p.formerTenants()
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -72,9 +73,9 @@ func document(data []byte, name string) (*yaml.Node, error) {
 // stdin is the line that names standard input.
 type parser struct {
 	decoder
-	c                   *Config
-	tenants, namespaces map[string]int
-	stdin               int
+	c                           *Config
+	tenants, former, namespaces map[string]int
+	stdin                       int
 }
 
 func (p *parser) config(n *yaml.Node) {
@@ -94,6 +95,7 @@ func (p *parser) config(n *yaml.Node) {
 				p.fail(n.Line, "tenants: none is given; a pool needs at least one")
 			}
 		},
+		"former_tenants": func(n *yaml.Node) { p.list(n, "former_tenants", p.formerTenant) },
 		"links":          func(n *yaml.Node) { p.list(n, "links", p.link) },
 		"keep_anonymous": func(n *yaml.Node) { value(&p.decoder, n, "keep_anonymous", &p.c.KeepAnonymous, parseBool) },
 		"resolution":     p.resolution,

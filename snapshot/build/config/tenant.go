@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,6 +48,30 @@ func (p *parser) tenant(n *yaml.Node) {
 	}
 	p.tenants[t.Name] = n.Line
 	p.c.Tenants = append(p.c.Tenants, t)
+}
+
+// formerTenant reads the name of a tenant who left.
+func (p *parser) formerTenant(n *yaml.Node) {
+	var name string
+	value(&p.decoder, n, "former_tenants", &name, parseTenantName)
+	switch before := p.former[name]; {
+	case name == "":
+	case before != 0:
+		p.fail(n.Line, "former_tenants: %q is given twice, first at line %d; remove one", name, before)
+	default:
+		p.former[name] = n.Line
+		p.c.FormerTenants = append(p.c.FormerTenants, name)
+	}
+}
+
+// formerTenants checks, once all is read, that none of them is a tenant still.
+func (p *parser) formerTenants() {
+	slices.Sort(p.c.FormerTenants)
+	for _, name := range p.c.FormerTenants {
+		if at := p.tenants[name]; at != 0 {
+			p.fail(p.former[name], "former_tenants: %q is a tenant, at line %d; remove it here", name, at)
+		}
+	}
 }
 
 // bidStream reads what a tenant's segments are called in bid requests.

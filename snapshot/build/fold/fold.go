@@ -7,7 +7,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/matchd/matchd/engine/event"
@@ -86,7 +85,7 @@ func Read(log Log, ns *index.Namespaces, keys snapshot.Keys) (*build.Live, error
 	last, _, hash := log.Last()
 	names := &event.Names{Namespaces: ns, Hasher: snapshot.IdentifierHasher(keys.Secret), Key: keys.Secret.ID(), Former: event.FormerKeys(keys)}
 	facts := overlay.NewBuilder(0)
-	made := madeBy{}
+	var made overlay.MadeBy
 	err := log.Scan(0, func(r eventlog.Record) error {
 		if r.Seq > last {
 			return errEnd
@@ -106,15 +105,16 @@ func Read(log Log, ns *index.Namespaces, keys snapshot.Keys) (*build.Live, error
 			return nil // of a namespace that the config does not have
 		}
 		facts.Add(&change)
-		made.note(&b)
+		made.Add(&b)
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnd) {
 		return nil, fmt.Errorf("live changes: %w", err)
 	}
 	o := facts.Build()
+	rules, unsaid := made.InForce(o)
 	return &build.Live{
-		Log: log.ID().String(), Seq: last, Hash: hash, Normalised: made.inForce(o),
+		Log: log.ID().String(), Seq: last, Hash: hash, Normalised: rules, Unsaid: unsaid,
 		Links: links(o), Segments: segments(o), Consents: consents(o), OptOuts: optOuts(o), Erasures: erasures(o),
 	}, nil
 }
@@ -204,36 +204,4 @@ func erased(e overlay.Entry) (tenants []string) {
 		}
 	}
 	return tenants
-}
-
-// madeBy has, by the hash of an identifier, by what profiles of rules contact
-// identifiers that its opt-outs and erasures name were made.
-type madeBy map[index.Hash][]string
-
-func (m madeBy) note(b *event.Bound) {
-	if b.Normalised != "" && !slices.Contains(m[b.Hash], b.Normalised) {
-		m[b.Hash] = append(m[b.Hash], b.Normalised)
-	}
-}
-
-// inForce lists the profiles of what is still withheld, by namespace.
-func (m madeBy) inForce(o *overlay.Overlay) map[string][]string {
-	out := map[string][]string{}
-	for h, texts := range m {
-		e, ok := o.Get(h)
-		if !ok || len(optedOut(e)) == 0 && len(erased(e)) == 0 {
-			continue
-		}
-		for _, text := range texts {
-			for ns, profile := range event.ParseNormalised(text) {
-				if !slices.Contains(out[ns], profile) {
-					out[ns] = append(out[ns], profile)
-				}
-			}
-		}
-	}
-	for _, list := range out {
-		slices.Sort(list)
-	}
-	return out
 }

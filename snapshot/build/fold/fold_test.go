@@ -141,9 +141,9 @@ func TestFactsInForce(t *testing.T) {
 	if l.Seq != 16 || len(l.Log) != 32 || l.Hash == [sha256.Size]byte{} {
 		t.Errorf("log %s, record %d", l.Log, l.Seq)
 	}
-	// bolt's email and acme's erasure; not what was taken back.
-	if want := map[string][]string{index.EmailSHA256: {"uid2/1"}, index.PhoneSHA256: {"e164/1"}}; !reflect.DeepEqual(l.Normalised, want) {
-		t.Errorf("made by %v", l.Normalised)
+	// The cookie, bolt's email and acme's erasure; not what was taken back.
+	if want := map[string][]string{"cookie.pub": {"exact"}, "crm.acme": {"exact"}, index.EmailSHA256: {"uid2/1"}, index.PhoneSHA256: {"e164/1"}}; !reflect.DeepEqual(l.Normalised, want) || l.Unsaid {
+		t.Errorf("made by %v, unsaid is %t", l.Normalised, l.Unsaid)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestFactsUnderFormerKeys(t *testing.T) {
 	if got := told(l); !slices.Equal(got, want) {
 		t.Errorf("it is told\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if want := map[string][]string{index.EmailSHA256: {"uid2/1"}, index.PhoneSHA256: {"e164/1"}}; !reflect.DeepEqual(l.Normalised, want) {
+	if want := map[string][]string{"cookie.pub": {"exact"}, "crm.acme": {"exact"}, index.EmailSHA256: {"uid2/1"}, index.PhoneSHA256: {"e164/1"}}; !reflect.DeepEqual(l.Normalised, want) {
 		t.Errorf("made by %v", l.Normalised)
 	}
 	moved.Former = moved.Former[:1]
