@@ -75,9 +75,13 @@ func badForm(w http.ResponseWriter, err error) {
 }
 
 // chosen are the stores that a request is about: the one it names, or all.
-func (s *Server) chosen(r *http.Request) []engine.Pool {
+func (s *Server) chosen(r *http.Request) ([]engine.Pool, error) {
 	name := r.FormValue("store")
-	return slices.DeleteFunc(slices.Clone(s.pools.All()), func(p engine.Pool) bool { return name != "" && p.Name != name })
+	if name == "" {
+		return s.pools.All(), nil
+	}
+	p, err := s.store(name)
+	return []engine.Pool{p}, err
 }
 
 // auditPerson notes that somebody does something about a person, under the
@@ -96,8 +100,14 @@ func (s *Server) servePrivacyShow(w http.ResponseWriter, r *http.Request) {
 		badForm(w, err)
 		return
 	}
+	chosen, err := s.chosen(r)
+	if err != nil {
+		badForm(w, err)
+		return
+	}
 	id, out := r.PostForm.Get("id"), []StoreHoldings{}
-	for _, p := range s.chosen(r) {
+	var none error
+	for _, p := range chosen {
 		if p := s.auditPerson(r, p, audit.PrivacyShow, id, map[string]string{}); p != nil {
 			p.writeHTTP(w)
 			return
@@ -111,10 +121,14 @@ func (s *Server) servePrivacyShow(w http.ResponseWriter, r *http.Request) {
 			(&problem{status: http.StatusInternalServerError, detail: s.named(p, err.Error())}).writeHTTP(w)
 			return
 		case err != nil: // it is none of this store's identifiers
-			badForm(w, badParam("id: "+err.Error()))
-			return
+			none = err
+			continue
 		}
 		out = append(out, StoreHoldings{p.Name, h})
+	}
+	if len(out) == 0 {
+		badForm(w, badParam("id: "+none.Error()))
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusOK, map[string]any{"stores": out})
@@ -125,12 +139,17 @@ func (s *Server) servePrivacyErase(w http.ResponseWriter, r *http.Request) {
 		badForm(w, err)
 		return
 	}
+	chosen, err := s.chosen(r)
+	if err != nil {
+		badForm(w, err)
+		return
+	}
 	e, err := erasure(r)
 	if err != nil {
 		badForm(w, badParam(err.Error()))
 		return
 	}
-	receipts, p := s.erase(r, s.chosen(r), &e)
+	receipts, p := s.erase(r, chosen, &e)
 	if p != nil {
 		p.writeHTTP(w)
 		return

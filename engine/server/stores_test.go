@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -120,6 +122,36 @@ func TestEventsOfSeveralStores(t *testing.T) {
 		}
 		if got := c.r.ask(t, "GET", "/v1/match?id="+c.asked, "all", "").body; !strings.Contains(got, c.after) {
 			t.Errorf("%s, and then %s is told %s", c.body, c.asked, got)
+		}
+	}
+}
+
+// TestPrivacyOfSeveralStores shows and erases a customer where one store alone has her,
+// and refuses a store that there is none of.
+func TestPrivacyOfSeveralStores(t *testing.T) {
+	r := startApart(t, "acme", "globex")
+	for _, c := range []struct {
+		path   string
+		fields url.Values
+		status int
+		want   string
+	}{
+		{"show", url.Values{"id": {"crm.globex:C-1"}}, 200, `{"stores":[{"store":"us",`},
+		{"show", url.Values{"id": {"crm.other:C-1"}}, 400, "unknown namespace"},
+		{"show", url.Values{"id": {"crm.globex:C-1"}, "store": {"eu"}}, 400, "unknown namespace"},
+		{"show", url.Values{"id": {"crm.globex:C-1"}, "store": {"fr"}}, 400, "store is the name of one"},
+		{"erase", url.Values{"tenant": {"*"}, "customer": {"globex:C-1"}, "store": {"fr"}}, 400, "store is the name of one"},
+		{"erase", url.Values{"tenant": {"*"}, "customer": {"globex:C-1"}, "store": {"eu"}}, 400, "unknown namespace"},
+		{"erase", url.Values{"tenant": {"*"}, "customer": {"other:C-1"}}, 400, "unknown namespace"},
+		{"erase", url.Values{"tenant": {"*"}, "customer": {"globex:C-1"}}, http.StatusOK, `{"receipts":[{"store":"us",`},
+	} {
+		if code, body := r.form(t, "/admin/v1/privacy/"+c.path, c.fields); code != c.status || !strings.Contains(body, c.want) || strings.Contains(body, `"store":"eu"`) {
+			t.Errorf("%s %v: %d %s", c.path, c.fields, code, body)
+		}
+	}
+	for i, want := range []uint64{0, 1} {
+		if seq, _, _ := r.pools.All()[i].Changes().Log().Last(); seq != want {
+			t.Errorf("store %d has %d records", i, seq)
 		}
 	}
 }
