@@ -26,8 +26,11 @@ var (
 	problemLog        = &problem{status: 503, detail: "the log of live changes has failed, and takes none until the daemon is restarted on a sound disk with space; lookups go on", header: retryLater}
 )
 
-// problemLate is for who asks whether the daemon is ready.
-var problemLate = &problem{status: 503, detail: "live changes are on disk that lookups here do not obey, for longer than the config allows", header: retryLater}
+// Those for who asks whether the daemon is ready.
+var (
+	problemLate    = &problem{status: 503, detail: "live changes are on disk that lookups here do not obey, for longer than the config allows", header: retryLater}
+	problemOverdue = &problem{status: 503, detail: "an erased customer is in a snapshot that is served, current or pinned, for longer than the config allows: build anew, serve that, and unpin", header: retryLater}
+)
 
 // change is one line of a request, on its way.
 type change struct {
