@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -155,57 +154,26 @@ func (c *Changes) Take(client string, list []event.Event) ([]Outcome, error) {
 	if c.follower != nil {
 		return nil, ErrFollower
 	}
-	c.taking.RLock()
-	defer c.taking.RUnlock()
-	c.mu.Lock()
-	names := c.names
-	c.mu.Unlock()
-	if names == nil {
-		return nil, ErrNotReady
+	d := Delivery{list: list, to: []addressee{{changes: c, takes: slices.Repeat([]bool{true}, len(list))}}}
+	delivered, err := d.Take(client)
+	if err != nil {
+		return nil, err
 	}
-	out := make([]Outcome, 0, len(list))
-	for part, touched := range parts(names, list) {
-		done := c.customers.hold(touched)
-		some, err := c.take(names, client, part)
-		if done(); err != nil {
-			return nil, err
+	out := make([]Outcome, len(list))
+	for i, o := range delivered {
+		if out[i].Err = o.Err; o.Err == nil {
+			out[i] = Outcome{o.Taken[0].Receipt}
 		}
-		out = append(out, some...)
 	}
 	return out, nil
 }
 
-// take takes changes of which none erases, or lets back, a customer that another
-// one names, here or on its way.
-func (c *Changes) take(names *event.Names, client string, list []event.Event) ([]Outcome, error) {
+// bindsTo are the names that changes are bound to now, or nil where no snapshot is
+// open.
+func (c *Changes) bindsTo() *event.Names {
 	c.mu.Lock()
-	o := c.overlay
-	c.mu.Unlock()
-	out := make([]Outcome, len(list))
-	var entries []eventlog.Entry
-	var of []int
-	erases := false
-	for i := range list {
-		entry, err := c.entry(names, o, client, &list[i])
-		if err != nil {
-			out[i].Err = err
-			continue
-		}
-		erases = erases || list[i].Type == event.Erase
-		entries, of = append(entries, entry), append(of, i)
-	}
-	receipts, err := c.log.Append(context.Background(), entries) // which ends whatever the disk does
-	if err != nil {
-		return nil, err
-	}
-	for k, r := range receipts {
-		out[of[k]] = Outcome{r}
-	}
-	if erases {
-		c.redactSoon()
-		c.noteSoon()
-	}
-	return out, nil
+	defer c.mu.Unlock()
+	return c.names
 }
 
 // entry is what the log keeps of a change.
@@ -226,8 +194,13 @@ func (c *Changes) entry(names *event.Names, o *overlay.Overlay, client string, e
 		return eventlog.Entry{}, err
 	}
 	digest := sha256.Sum256(said)
-	token := sha256.Sum256(append([]byte(client+"\x00"), e.ID...))
-	return eventlog.Entry{Token: [16]byte(token[:]), Digest: [16]byte(digest[:]), Body: b.Append(nil), Refused: refused}, nil
+	return eventlog.Entry{Token: token(client, e), Digest: [16]byte(digest[:]), Body: b.Append(nil), Refused: refused}, nil
+}
+
+// token is what a change is known by when it is sent again.
+func token(client string, e *event.Event) [16]byte {
+	h := sha256.Sum256(append([]byte(client+"\x00"), e.ID...))
+	return [16]byte(h[:])
 }
 
 // contacts are the hashes of the contact identifiers in a customer's own

@@ -13,7 +13,8 @@
 //
 // [Pools] joins the engines of several stores: a [View] is a session in each
 // that the client has a grant in. It decides on privacy signals, and enriches
-// bid requests ([Pools.Enrich]).
+// bid requests ([Pools.Enrich]). A [Delivery] has live changes taken by all the
+// stores that they are for, or by none.
 //
 // # Who owns what
 //

@@ -262,8 +262,8 @@ func TestRetireErased(t *testing.T) {
 		for range 5 {
 			k.tend(t)
 		}
-		if left := must(k.store.Snapshots())(t); len(left) != 4 || len(k.removed) > 0 || k.Changes().Late() {
-			t.Errorf("%s: before the time is up there are %d, removed %q, late %t", c.name, len(left), k.removed, k.Changes().Late())
+		if left := must(k.store.Snapshots())(t); len(left) != 4 || len(k.removed) > 0 || k.Changes().Overdue() {
+			t.Errorf("%s: before the time is up there are %d, removed %q, overdue %t", c.name, len(left), k.removed, k.Changes().Overdue())
 		}
 		k.at.set(storyTime.Add(within + time.Hour))
 		k.restart(t)
@@ -271,8 +271,8 @@ func TestRetireErased(t *testing.T) {
 			k.tend(t)
 		}
 		left, got := must(k.store.Snapshots())(t), k.Changes().Erased()
-		if len(left) != c.left || len(k.removed) != 4-c.left || got.Overdue.Round(time.Second) != c.overdue || got.Removed != uint64(4-c.left) || k.Changes().Late() != (c.overdue > 0) {
-			t.Errorf("%s: left are %q, removed %q of %q, %+v, late %t", c.name, left, k.removed, all, got, k.Changes().Late())
+		if len(left) != c.left || len(k.removed) != 4-c.left || got.Overdue.Round(time.Second) != c.overdue || got.Removed != uint64(4-c.left) || k.Changes().Overdue() != (c.overdue > 0) {
+			t.Errorf("%s: left are %q, removed %q of %q, %+v, overdue %t", c.name, left, k.removed, all, got, k.Changes().Overdue())
 		}
 		if loud := strings.Count(k.log.String(), "cannot be removed"); loud != min(1, int(c.overdue)) {
 			t.Errorf("%s: told %d times", c.name, loud)

@@ -128,14 +128,15 @@ func touches(dst []touch, names *event.Names, e *event.Event) []touch {
 }
 
 // parts are the changes, in order, in as few runs as there are without one in
-// which a customer is named beside what settles it; with each, the customers.
-func parts(names *event.Names, list []event.Event) iter.Seq2[[]event.Event, []touch] {
+// which a customer is named beside what settles it; with each, what touching
+// appended of the customers in it.
+func parts(list []event.Event, touching func([]touch, *event.Event) []touch) iter.Seq2[[]event.Event, []touch] {
 	return func(yield func([]event.Event, []touch) bool) {
 		var some, next []touch
 		seen := map[index.Hash]bool{} // whether it is settled
 		from := 0
 		for i := range list {
-			next = touches(next[:0], names, &list[i])
+			next = touching(next[:0], &list[i])
 			for _, t := range next {
 				if settled, before := seen[t.customer]; !before || !settled && !t.settles {
 					continue

@@ -60,12 +60,15 @@ func (c *Changes) Latency() Latency {
 	return c.ledger.latency
 }
 
-// Late reports whether the node should get no requests: a change is not obeyed
-// for longer than it may be, or, where [Retention.Unready] says so, an erased
-// customer is in a snapshot that cannot be removed.
-func (c *Changes) Late() bool {
-	r := &c.engine.opts.Retention
-	return c.Unobeyed() > r.ApplyWithin || r.Unready && c.Erased().Overdue > 0
+// Late reports whether the node should get no requests since a change is not obeyed
+// for longer than it may be.
+func (c *Changes) Late() bool { return c.Unobeyed() > c.engine.opts.Retention.ApplyWithin }
+
+// Overdue reports whether the node should get no requests since, where
+// [Retention.Unready] says so, an erased customer is in a snapshot that cannot be
+// removed.
+func (c *Changes) Overdue() bool {
+	return c.engine.opts.Retention.Unready && c.Erased().Overdue > 0
 }
 
 // Erased is what [Changes.Keep] found of erased customers in snapshots.

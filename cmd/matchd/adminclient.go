@@ -97,13 +97,14 @@ func (a *adminClient) ask(ctx context.Context, method, target string, form url.V
 		return nil, fmt.Errorf("the daemon's answer is longer than %d bytes", most)
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, refusal(res.StatusCode, body)
+		return nil, refusal(res.StatusCode, body, "put a key with the scope admin into "+adminKey)
 	}
 	return body, nil
 }
 
-// refusal is the error that a problem tells of.
-func refusal(status int, body []byte) error {
+// refusal is the error that a problem tells of; remedy is what to do where the key
+// is missing or wrong.
+func refusal(status int, body []byte, remedy string) error {
 	var p struct {
 		Detail string `json:"detail"`
 	}
@@ -111,7 +112,7 @@ func refusal(status int, body []byte) error {
 		return fmt.Errorf("the daemon answers %d %s", status, http.StatusText(status))
 	}
 	if status == http.StatusUnauthorized {
-		return fmt.Errorf("%s: put a key with the scope admin into %s", p.Detail, adminKey)
+		return fmt.Errorf("%s: %s", p.Detail, remedy)
 	}
 	return errors.New(p.Detail)
 }

@@ -32,7 +32,8 @@ a part that a daemon did not answer is sent again, and so may the whole file be.
 Lines that are refused are printed with their numbers in the file; nothing of them
 is applied, and the exit code is 1.
 
-The key is read from --key-file, or else from ` + adminKey + `.`,
+The key is read from --key-file, or else from ` + adminKey + `. It has the scope events,
+and privacy for opt_out, opt_in and erase.`,
 		Example: "  matchd events --file changes.ndjson --key-file key\n  zcat changes.ndjson.gz | matchd events --file - --url https://match.example",
 	}
 	f := cmd.Flags()
@@ -76,6 +77,9 @@ func readKey(file string) (string, error) {
 	}
 	return key, nil
 }
+
+// keyForEvents is what to do about a key that is nobody's.
+const keyForEvents = "name in --key-file, or put into " + adminKey + ", a key with the scope events, and privacy for opt_out, opt_in and erase"
 
 // What a daemon takes at once.
 const (
@@ -210,7 +214,7 @@ func (s *eventSender) send(ctx context.Context, part []fileChange) error {
 		}
 		return s.send(ctx, part[half:])
 	case status != http.StatusOK && status != http.StatusUnprocessableEntity:
-		return &sendError{part[0].line, refusal(status, answer)}
+		return &sendError{part[0].line, refusal(status, answer, keyForEvents)}
 	}
 	return s.tell(part, answer)
 }

@@ -28,9 +28,15 @@ func (c *fileChange) unfit() string {
 	return ""
 }
 
+// byteOrderMark is what some systems begin a file of UTF-8 with.
+const byteOrderMark = "\ufeff"
+
 // readChanges calls f for each change of NDJSON, or of one JSON array.
 func readChanges(in io.Reader, f func(fileChange) error) error {
 	r := bufio.NewReaderSize(in, 64<<10)
+	if start, err := r.Peek(len(byteOrderMark)); err == nil && string(start) == byteOrderMark {
+		_, _ = r.Discard(len(byteOrderMark)) // it is in the buffer
+	}
 	line := 1
 	for {
 		b, err := r.ReadByte()

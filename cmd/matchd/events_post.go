@@ -28,7 +28,7 @@ func (s *eventSender) post(ctx context.Context, body []byte) (status int, answer
 		wait := max(pause/2+rand.N(pause/2), min(after, mostPause))
 		if s.now().Sub(begun)+wait >= s.patience {
 			if err == nil {
-				err = refusal(status, answer)
+				err = refusal(status, answer, keyForEvents)
 			}
 			return 0, nil, err
 		}

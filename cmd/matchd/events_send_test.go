@@ -43,6 +43,10 @@ func TestReadChanges(t *testing.T) {
 		"[{}]\n{}":                           "1 {}, error from line",
 		"[{}":                                "1 {}, error from line 1",
 		"[1,\"[\"]":                          `1 1!, 1 "["!`,
+		"\ufeff{}\n{}":                       "1 {}, 2 {}",
+		"\ufeff\n[{}]":                       "2 {}",
+		"\ufeff":                             "",
+		"{}\n\ufeff{}":                       "1 {}, 2 \ufeff{}!",
 	} {
 		for name, r := range map[string]io.Reader{"whole": strings.NewReader(in), "by bytes": iotest.OneByteReader(strings.NewReader(in))} {
 			var got []string

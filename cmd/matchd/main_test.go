@@ -161,6 +161,8 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, "required flag", []string{"build"}},
 		{exitUsage, "requires at least 1 arg", []string{"lookup", "--store", missing}},
 		{exitUsage, "--as-of", []string{"build", "--store", missing, "--as-of", "yesterday"}},
+		{exitUsage, "none of the others", []string{"swap", "--force", "--status"}},
+		{exitUsage, "none of the others", []string{"privacy", "certificate", "17", "--events", missing, "--verify", missing}},
 		{exitUsage, "customers", []string{"gen", "--out", missing, "--customers", "0"}},
 		{exitFailed, "no such file", []string{"build", "--store", missing, "--config", missing}},
 		{exitFailed, "no such file", []string{"verify", "--store", missing}},

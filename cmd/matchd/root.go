@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ them, serves it, and prints lookups to try.`,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return usage(cmd.ValidateRequiredFlags())
+			return usage(cmp.Or(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
 		},
 	}
 	root.AddCommand(

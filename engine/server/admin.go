@@ -142,6 +142,8 @@ func (s *Server) unready() *problem {
 			return problemLog
 		case c.Late():
 			return problemLate
+		case c.Overdue():
+			return problemOverdue
 		}
 		if f, ok := c.Following(); ok {
 			if why := f.Unready(); why != "" {

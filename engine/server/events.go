@@ -26,21 +26,18 @@ var (
 	problemLog        = &problem{status: 503, detail: "the log of live changes has failed, and takes none until the daemon is restarted on a sound disk with space; lookups go on", header: retryLater}
 )
 
-// problemLate is for who asks whether the daemon is ready.
-var problemLate = &problem{status: 503, detail: "live changes are on disk that lookups here do not obey, for longer than the config allows", header: retryLater}
+// Those for who asks whether the daemon is ready.
+var (
+	problemLate    = &problem{status: 503, detail: "live changes are on disk that lookups here do not obey, for longer than the config allows", header: retryLater}
+	problemOverdue = &problem{status: 503, detail: "an erased customer is in a snapshot that is served, current or pinned, for longer than the config allows: build anew, serve that, and unpin", header: retryLater}
+)
 
 // change is one line of a request, on its way.
 type change struct {
 	line   int
 	event  event.Event
 	refuse string // why it is refused, or empty
-	stores []taken
-}
-
-// taken is what one store says of a change.
-type taken struct {
-	store string
-	engine.Outcome
+	engine.Delivered
 }
 
 // events serves POST /v1/events: live changes, a line each or in one JSON array.
@@ -109,68 +106,51 @@ func (c *caller) mayChange(e *event.Event) string {
 	return ""
 }
 
-// portion is what of a request is for one store.
-type portion struct {
-	pool   engine.Pool
-	events []event.Event
-	of     []int // their places in the request
-}
-
-// take hands each store the changes about tenants that it has, and that are the
-// client's own there. It takes nothing where one of them follows another daemon.
+// take has each change taken by the stores that have the tenants which it is about,
+// as the client's own there. It takes nothing where one of them follows another
+// daemon.
 func (s *Server) take(client *caller, list []change, now time.Time) *problem {
-	portions, p := s.portions(client, list, now)
-	if p != nil {
+	var events []event.Event
+	var of []int // their places in the request
+	for i := range list {
+		if list[i].refuse == "" {
+			events, of = append(events, list[i].event), append(of, i)
+		}
+	}
+	d, err := s.pools.Deliver(events, func(p engine.Pool, e *event.Event) bool { return client.client.changes(p, e, now) })
+	switch {
+	case errors.Is(err, engine.ErrNoChanges):
+		return problemNoLog
+	case err != nil:
+		return problemNotReady
+	}
+	if p := s.following(d); p != nil {
 		return p
 	}
-	for _, part := range portions {
-		outcomes, err := part.pool.Changes().Take(client.name, part.events)
-		switch {
-		case errors.Is(err, engine.ErrNotReady):
-			return problemNotReady
-		case err != nil:
-			return problemLog
-		}
-		for k, o := range outcomes {
-			c := &list[part.of[k]]
-			c.stores = append(c.stores, taken{part.pool.Name, o})
-		}
+	delivered, err := d.Take(client.name)
+	switch {
+	case errors.Is(err, engine.ErrNotReady):
+		return problemNotReady
+	case err != nil:
+		return problemLog
+	}
+	for k := range delivered {
+		list[of[k]].Delivered = delivered[k]
 	}
 	return nil
 }
 
-// portions are those of the stores that have any.
-func (s *Server) portions(client *caller, list []change, now time.Time) (out []portion, _ *problem) {
-	somewhere := false
+// following says who takes changes that are for a store which follows another daemon.
+func (s *Server) following(d *engine.Delivery) *problem {
 	for _, p := range s.pools.All() {
-		log := p.Changes()
-		if log == nil {
+		if !d.Reaches(p.Name) {
 			continue
 		}
-		somewhere = true
-		part := portion{pool: p}
-		for i := range list {
-			if c := &list[i]; c.refuse == "" && client.client.changes(p, &c.event, now) {
-				part.events, part.of = append(part.events, c.event), append(part.of, i)
-			}
+		if f, ok := p.Changes().Following(); ok {
+			return &problem{status: 421, detail: s.named(p, "this daemon follows another one, which takes the changes: send them to "+f.Leader)}
 		}
-		if len(part.events) == 0 {
-			continue
-		}
-		if f, ok := log.Following(); ok {
-			return nil, s.elsewhere(p, f)
-		}
-		out = append(out, part)
 	}
-	if !somewhere {
-		return nil, problemNoLog
-	}
-	return out, nil
-}
-
-// elsewhere says who takes the changes of a store that follows another daemon.
-func (s *Server) elsewhere(p engine.Pool, f engine.Following) *problem {
-	return &problem{status: 421, detail: s.named(p, "this daemon follows another one, which takes the changes: send them to "+f.Leader)}
+	return nil
 }
 
 // changes reports whether a change is one for a store: all tenants that it is
@@ -217,11 +197,11 @@ func appendChanges(dst []byte, list []change) (_ []byte, accepted int) {
 		}
 		accepted++
 		dst = append(dst, `,"status":"accepted","receipts":[`...)
-		for k := range c.stores {
+		for k := range c.Taken {
 			if k > 0 {
 				dst = append(dst, ',')
 			}
-			dst = c.stores[k].append(dst)
+			dst = appendReceipt(dst, &c.Taken[k])
 		}
 		dst = append(dst, `]}`...)
 	}
@@ -234,24 +214,25 @@ func (c *change) why() string {
 	switch {
 	case c.refuse != "":
 		return c.refuse
-	case len(c.stores) == 0 && (c.event.Type == event.Link || c.event.Type == event.Unlink):
-		return "left, right: they are not of tenants and namespaces that are this client's to link, in any store that takes live changes"
-	case len(c.stores) == 0:
-		return "the tenant is not this client's to change, in any store that takes live changes"
-	}
-	for i := range c.stores {
-		switch err := c.stores[i].Err; {
-		case errors.Is(err, eventlog.ErrTokenReused):
-			return "id: another change was sent under it"
-		case err != nil:
-			return err.Error()
+	case c.Err != nil:
+		why := c.Err.Error()
+		if errors.Is(c.Err, eventlog.ErrTokenReused) {
+			why = "id: another change was sent under it"
 		}
+		if c.Store != "" {
+			why = "store " + c.Store + ": " + why
+		}
+		return why
+	case len(c.Taken) > 0:
+		return ""
+	case c.event.Type == event.Link || c.event.Type == event.Unlink:
+		return "left, right: they are not of tenants and namespaces that are this client's to link, in any store that takes live changes"
 	}
-	return ""
+	return "the tenant is not this client's to change, in any store that takes live changes"
 }
 
-func (t *taken) append(dst []byte) []byte {
-	dst = appendString(append(dst, `{"store":`...), t.store)
+func appendReceipt(dst []byte, t *engine.Taken) []byte {
+	dst = appendString(append(dst, `{"store":`...), t.Store)
 	dst = fmt.Appendf(dst, `,"log":"%s","seq":%d,"time":"%s","hash":"%s"`, t.Log, t.Seq, t.Time.UTC().Format(time.RFC3339Nano), t.Hash)
 	if t.Known {
 		dst = append(dst, `,"known":true`...)

@@ -250,7 +250,9 @@ func (s *Server) handleUnread(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		p = problemHeader
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		p = problemBody
+		if p = problemBody; findRoute(ctx.Path()) == &enrichRoute {
+			p = problemLargeBid
+		}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		p = problemTimeout
 	}

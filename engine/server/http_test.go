@@ -119,6 +119,12 @@ func TestLimits(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	checkProblem(t, got[0], 413)
+	for path, word := range map[string]string{"/v1/events": "in parts", "/v1/match": "in parts", "/v1/openrtb/enrich": "bid request"} {
+		got := r.ask(t, "POST", path, "acme", strings.Repeat(" ", 3_000_000))
+		if checkProblem(t, got, 413); !strings.Contains(got.body, word) || strings.Contains(got.body, "bid") != (word == "bid request") {
+			t.Errorf("%s: %s", path, got.body)
+		}
+	}
 	checkProblem(t, r.ask(t, "GET", "/v1/match?id="+strings.Repeat("a", 2000), "acme", ""), 431)
 	if got := r.ask(t, "GET", "/v1/match?id="+maidOne, "acme", ""); got.status != 200 {
 		t.Errorf("after all that: got %+v", got)

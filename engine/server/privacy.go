@@ -75,9 +75,13 @@ func badForm(w http.ResponseWriter, err error) {
 }
 
 // chosen are the stores that a request is about: the one it names, or all.
-func (s *Server) chosen(r *http.Request) []engine.Pool {
+func (s *Server) chosen(r *http.Request) ([]engine.Pool, error) {
 	name := r.FormValue("store")
-	return slices.DeleteFunc(slices.Clone(s.pools.All()), func(p engine.Pool) bool { return name != "" && p.Name != name })
+	if name == "" {
+		return s.pools.All(), nil
+	}
+	p, err := s.store(name)
+	return []engine.Pool{p}, err
 }
 
 // auditPerson notes that somebody does something about a person, under the
@@ -96,8 +100,14 @@ func (s *Server) servePrivacyShow(w http.ResponseWriter, r *http.Request) {
 		badForm(w, err)
 		return
 	}
+	chosen, err := s.chosen(r)
+	if err != nil {
+		badForm(w, err)
+		return
+	}
 	id, out := r.PostForm.Get("id"), []StoreHoldings{}
-	for _, p := range s.chosen(r) {
+	var none error
+	for _, p := range chosen {
 		if p := s.auditPerson(r, p, audit.PrivacyShow, id, map[string]string{}); p != nil {
 			p.writeHTTP(w)
 			return
@@ -111,10 +121,14 @@ func (s *Server) servePrivacyShow(w http.ResponseWriter, r *http.Request) {
 			(&problem{status: http.StatusInternalServerError, detail: s.named(p, err.Error())}).writeHTTP(w)
 			return
 		case err != nil: // it is none of this store's identifiers
-			badForm(w, badParam("id: "+err.Error()))
-			return
+			none = err
+			continue
 		}
 		out = append(out, StoreHoldings{p.Name, h})
+	}
+	if len(out) == 0 {
+		badForm(w, badParam("id: "+none.Error()))
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusOK, map[string]any{"stores": out})
@@ -125,43 +139,63 @@ func (s *Server) servePrivacyErase(w http.ResponseWriter, r *http.Request) {
 		badForm(w, err)
 		return
 	}
+	chosen, err := s.chosen(r)
+	if err != nil {
+		badForm(w, err)
+		return
+	}
 	e, err := erasure(r)
 	if err != nil {
 		badForm(w, badParam(err.Error()))
 		return
 	}
-	var receipts []StoreReceipt
-	for _, p := range s.chosen(r) {
-		if p.Changes() == nil || !hasAny(p, e.Concerns()) {
-			continue
-		}
-		if f, ok := p.Changes().Following(); ok {
-			s.elsewhere(p, f).writeHTTP(w)
-			return
-		}
-		if p := s.auditPerson(r, p, audit.PrivacyErase, e.Customer, map[string]string{"tenant": e.Tenant}); p != nil {
-			p.writeHTTP(w)
-			return
-		}
-		out, err := p.Changes().Take("admin/"+s.administrator(r), []event.Event{e})
-		switch {
-		case errors.Is(err, engine.ErrNotReady):
-			problemNotReady.writeHTTP(w)
-			return
-		case err != nil:
-			problemLog.writeHTTP(w)
-			return
-		case out[0].Err != nil:
-			badForm(w, badParam(s.named(p, out[0].Err.Error())))
-			return
-		}
-		receipts = append(receipts, StoreReceipt{p.Name, out[0].Log.String(), out[0].Seq, out[0].Time, out[0].Hash.String(), out[0].Known})
-	}
-	if len(receipts) == 0 {
-		(&problem{status: http.StatusNotFound, detail: "no store that takes live changes has the tenant"}).writeHTTP(w)
+	receipts, p := s.erase(r, chosen, &e)
+	if p != nil {
+		p.writeHTTP(w)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"receipts": receipts})
+}
+
+var problemNoTenant = &problem{status: http.StatusNotFound, detail: "no store that takes live changes has the tenant"}
+
+// erase has those of the chosen stores take an erasure that have the tenant.
+func (s *Server) erase(r *http.Request, chosen []engine.Pool, e *event.Event) (receipts []StoreReceipt, _ *problem) {
+	d, err := s.pools.Deliver([]event.Event{*e}, func(p engine.Pool, e *event.Event) bool {
+		return slices.Contains(chosen, p) && hasAny(p, e.Concerns())
+	})
+	switch {
+	case errors.Is(err, engine.ErrNotReady):
+		return nil, problemNotReady
+	case err != nil: // there is no log
+		return nil, problemNoTenant
+	}
+	if p := s.following(d); p != nil {
+		return nil, p
+	}
+	for _, p := range chosen {
+		if !d.Reaches(p.Name) {
+			continue
+		}
+		if p := s.auditPerson(r, p, audit.PrivacyErase, e.Customer, map[string]string{"tenant": e.Tenant}); p != nil {
+			return nil, p
+		}
+	}
+	out, err := d.Take("admin/" + s.administrator(r))
+	switch {
+	case err != nil:
+		return nil, problemLog
+	case out[0].Err != nil:
+		c := change{Delivered: out[0]}
+		return nil, &problem{status: http.StatusBadRequest, detail: c.why()}
+	}
+	for _, t := range out[0].Taken {
+		receipts = append(receipts, StoreReceipt{t.Store, t.Log.String(), t.Seq, t.Time, t.Hash.String(), t.Known})
+	}
+	if len(receipts) == 0 {
+		return nil, problemNoTenant
+	}
+	return receipts, nil
 }
 
 // erasure is the change that a request asks for.

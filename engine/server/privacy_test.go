@@ -89,7 +89,7 @@ func TestPrivacyRefused(t *testing.T) {
 		{"erase", url.Values{"tenant": {"acme"}, "customer": {"nonsense-9"}}, 400},
 		{"erase", url.Values{"tenant": {"globex"}, "customer": {"acme:C-1"}}, 400},
 		{"erase", url.Values{"tenant": {"zzz"}, "customer": {"zzz:nonsense-9"}}, 404},
-		{"erase", url.Values{"tenant": {"acme"}, "customer": {"acme:C-1"}, "store": {"other"}}, 404},
+		{"erase", url.Values{"tenant": {"acme"}, "customer": {"acme:C-1"}, "store": {"other"}}, 400},
 	} {
 		if code, body := r.form(t, "/admin/v1/privacy/"+c.path, c.fields); code != c.status || strings.Contains(body, "nonsense-9") {
 			t.Errorf("%s %v: %d %s", c.path, c.fields, code, body)

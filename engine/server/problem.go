@@ -32,7 +32,8 @@ var (
 	}
 	problemPath        = &problem{status: 404, detail: "no such path"}
 	problemTimeout     = &problem{status: 408, close: true, detail: "the request did not arrive in time"}
-	problemBody        = &problem{status: 413, close: true, detail: "the body is too large: split a batch; a larger bid request is not enriched"}
+	problemBody        = &problem{status: 413, close: true, detail: "the body is too large: send it in parts"}
+	problemLargeBid    = &problem{status: 413, close: true, detail: "the body is too large: a larger bid request is not enriched"}
 	problemTooLarge    = &problem{status: 413, detail: "the answers are too large together: ask for fewer ids"}
 	problemEncoding    = &problem{status: 415, detail: "the body must be JSON without a Content-Encoding"}
 	problemExpect      = &problem{status: 417, detail: "the only expectation that is met is 100-continue"}

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"net/http"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,5 +59,38 @@ func TestLatencyMetrics(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("the metrics lack %s", want)
 		}
+	}
+}
+
+// TestOverdueSaysSo says why the daemon is not ready: an erased customer is in what it
+// serves for too long, and every lookup obeys the erasure.
+func TestOverdueSaysSo(t *testing.T) {
+	s := newStore(t)
+	publish(t, s, asOf)
+	var passed atomic.Int64
+	e, err := engine.New(engine.Options{
+		Store: s, Now: func() time.Time { return now.Add(time.Duration(passed.Load())) },
+		Retention: engine.Retention{EraseWithin: time.Hour, Unready: true},
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, e.Close()) })
+	_, err = e.Reload()
+	must(t, err)
+	must(t, e.OpenChanges(filepath.Join(t.TempDir(), "log")))
+	pools, err := engine.NewPools(engine.Pool{Name: "store", Engine: e})
+	must(t, err)
+	acme := client("acme", grant("acme", true))
+	acme.Scopes = allScopes
+	r := start(t, Options{Pools: pools, Clients: []Client{acme}})
+	r.post(t, "acme", eraseOne)
+	must(t, e.Changes().Tend(t.Context(), nil))
+	if got := r.ask(t, "GET", "/health/ready", "", ""); got.status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	passed.Store(int64(2 * time.Hour))
+	must(t, e.Changes().Tend(t.Context(), nil))
+	got := r.ask(t, "GET", "/health/ready", "", "")
+	if checkProblem(t, got, 503); !strings.Contains(got.body, "an erased customer is in a snapshot") {
+		t.Errorf("%s", got.body)
 	}
 }

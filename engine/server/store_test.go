@@ -67,8 +67,28 @@ func publish(t testing.TB, s *snapshot.Store, asOf time.Time) snapshot.Current {
 // applied does.
 func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int, applied map[string]uint64) snapshot.Current {
 	t.Helper()
-	names, err := index.NewNamespaces(append(index.Builtin(), index.Namespace{Name: "cookie.site"},
-		index.Namespace{Name: "crm.acme"}, index.Namespace{Name: "crm.globex"}))
+	return publishOf(t, s, asOf, applied, []string{"cookie.site", "crm.acme", "crm.globex"}, testTenants, func(names *index.Namespaces, hasher index.Hasher) []*snapshot.Person {
+		return testPersons(t, names, hasher, customers)
+	})
+}
+
+var testTenants = []snapshot.Tenant{
+	{
+		Name: "acme", LegalBasis: snapshot.Consent, ConsentMaxAge: 36, Domain: "acme.example",
+		BidStream: &snapshot.BidStream{Segtax: 501, Segments: map[string]string{"vip": "A1"}},
+	},
+	{Name: "globex", LegalBasis: snapshot.Contract, ConsentMaxAge: 36},
+}
+
+// publishOf publishes persons of tenants, with namespaces beside those that are built
+// in.
+func publishOf(t testing.TB, s *snapshot.Store, asOf time.Time, applied map[string]uint64, spaces []string, tenants []snapshot.Tenant, persons func(*index.Namespaces, index.Hasher) []*snapshot.Person) snapshot.Current {
+	t.Helper()
+	list := index.Builtin()
+	for _, name := range spaces {
+		list = append(list, index.Namespace{Name: name})
+	}
+	names, err := index.NewNamespaces(list)
 	must(t, err)
 	secret, err := s.Secret()
 	must(t, err)
@@ -79,21 +99,16 @@ func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int, 
 	d, err := s.Begin()
 	must(t, err)
 	defer func() { must(t, d.Close()) }()
+	segments := slices.Clone(testSegments)
 	w, err := snapshot.NewWriter(snapshot.OS{}, d.Dir(), meta, snapshot.Dictionaries{
 		Namespaces: names,
 		Sources:    []snapshot.Source{{Name: "acme"}, {Name: "site", Party: snapshot.SecondParty}},
-		Tenants: []snapshot.Tenant{
-			{
-				Name: "acme", LegalBasis: snapshot.Consent, ConsentMaxAge: 36, Domain: "acme.example",
-				BidStream: &snapshot.BidStream{Segtax: 501, Segments: map[string]string{"vip": "A1"}},
-			},
-			{Name: "globex", LegalBasis: snapshot.Contract, ConsentMaxAge: 36},
-		},
-		Segments: testSegments,
+		Tenants:    tenants,
+		Segments:   slices.DeleteFunc(segments, func(s snapshot.Segment) bool { return int(s.Tenant) >= len(tenants) }),
 	})
 	must(t, err)
 	m, hash, err := w.WriteAll(t.Context(), func(int) iter.Seq[*snapshot.Person] {
-		return slices.Values(testPersons(t, names, snapshot.IdentifierHasher(secret), customers))
+		return slices.Values(persons(names, snapshot.IdentifierHasher(secret)))
 	})
 	must(t, err)
 	cur, err := d.Publish(m, hash)
@@ -101,24 +116,28 @@ func publishHub(t testing.TB, s *snapshot.Store, asOf time.Time, customers int, 
 	return cur
 }
 
+// testPerson is a person of a number whose first identifier is linked to the others.
+func testPerson(t testing.TB, names *index.Namespaces, hasher index.Hasher, id byte, texts ...string) *snapshot.Person {
+	t.Helper()
+	p := &snapshot.Person{ID: snapshot.PersonID{id}, Born: asOf.Unix()}
+	for i, text := range texts {
+		key, ns, err := names.AppendKey(nil, []byte(text))
+		must(t, err)
+		p.Nodes = append(p.Nodes, snapshot.Node{
+			Hash: hasher.Sum(key), Namespace: ns, Value: names.Value(ns, key),
+			Method: snapshot.Authenticated, Source: 1, Seen: 20700,
+		})
+		if i > 0 {
+			p.Links = append(p.Links, snapshot.Link{A: 0, B: uint32(i), Source: 1, First: 20650, Last: 20700})
+		}
+	}
+	return p
+}
+
 func testPersons(t testing.TB, names *index.Namespaces, hasher index.Hasher, hub int) []*snapshot.Person {
 	t.Helper()
 	consent := snapshot.ConsentState{At: asOf.Unix() - 86400, Expires: now.AddDate(1, 0, 0).Unix(), Purposes: snapshot.Use}
-	person := func(id byte, texts ...string) *snapshot.Person {
-		p := &snapshot.Person{ID: snapshot.PersonID{id}, Born: asOf.Unix()}
-		for i, text := range texts {
-			key, ns, err := names.AppendKey(nil, []byte(text))
-			must(t, err)
-			p.Nodes = append(p.Nodes, snapshot.Node{
-				Hash: hasher.Sum(key), Namespace: ns, Value: names.Value(ns, key),
-				Method: snapshot.Authenticated, Source: 1, Seen: 20700,
-			})
-			if i > 0 {
-				p.Links = append(p.Links, snapshot.Link{A: 0, B: uint32(i), Source: 1, First: 20650, Last: 20700})
-			}
-		}
-		return p
-	}
+	person := func(id byte, texts ...string) *snapshot.Person { return testPerson(t, names, hasher, id, texts...) }
 	one := person(1, "crm.acme:C-1", "crm.globex:G-1", emailOne, maidOne, cookieOne)
 	one.Nodes[4].Method, one.Links[3].Method = snapshot.CookieSync, snapshot.CookieSync
 	one.Profiles = []snapshot.Profile{

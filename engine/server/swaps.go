@@ -123,15 +123,21 @@ func (s *Server) swapStore(r *http.Request, params []string) (p engine.Pool, err
 			return p, badParam(fmt.Sprintf("a parameter is unknown, twice there or too long; there are %v", params))
 		}
 	}
-	all, name := s.pools.All(), r.FormValue("store")
-	if len(all) == 1 && name == "" {
+	name := r.FormValue("store")
+	if all := s.pools.All(); len(all) == 1 && name == "" {
 		return all[0], nil
 	}
-	i := slices.IndexFunc(all, func(p engine.Pool) bool { return p.Name == name })
-	if i < 0 {
-		return p, badParam("store is the name of one of the stores that the config lists")
+	return s.store(name)
+}
+
+// store finds the store of a name.
+func (s *Server) store(name string) (engine.Pool, error) {
+	for _, p := range s.pools.All() {
+		if p.Name == name {
+			return p, nil
+		}
 	}
-	return all[i], nil
+	return engine.Pool{}, badParam("store is the name of one of the stores that the config lists")
 }
 
 func (s *Server) serveSnapshots(w http.ResponseWriter, _ *http.Request) {
