@@ -65,15 +65,22 @@ func TestYieldLooksAtTheNetwork(t *testing.T) {
 	for range 100 { // until both wait
 		p.yield()
 	}
-	for range 20 {
+	// Rarely the system holds one of them up in the midst of a call. By the scheduler
+	// alone they would run every ten milliseconds, in which all of this is over.
+	ran := 0
+	for range 2000 {
 		before := count.Load()
 		for range 4 {
 			p.yield()
 		}
-		if count.Load() == before {
-			t.Fatal("nobody who waited for the network was let run")
+		if count.Load() > before {
+			ran++
+		}
+		if ran == 20 {
+			return
 		}
 	}
+	t.Fatalf("who waited for the network was let run %d times", ran)
 }
 
 // A process goes on answering while it opens and closes a snapshot on its only
