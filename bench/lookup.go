@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/matchd/matchd/bench/ask"
@@ -145,14 +144,7 @@ func (c LookupConfig) Run(ctx context.Context) (_ *LookupResult, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	w := &world.World{IDs: c.IDs, Seed: c.Seed}
-	if c.Store == "" {
-		c.Log("building a snapshot of %d ids", c.IDs)
-		c.Store = filepath.Join(dir, "store")
-		if _, err := w.Publish(ctx, c.Store); err != nil {
-			return nil, err
-		}
-	}
-	store, err := snapshot.OpenStore(c.Store)
+	store, err := w.Open(ctx, c.Store, dir, c.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -115,25 +115,25 @@ func newMatchd(store *snapshot.Store, m snapshot.Memory, w *world.World, d *draw
 			_ = e.Close()
 		}
 	}()
-	if err := e.SetClients([]engine.Client{worldClient}); err != nil {
+	if err := e.SetClients([]engine.Client{WorldClient}); err != nil {
 		return nil, err
 	}
 	if _, err := e.Reload(); err != nil {
 		return nil, err
 	}
 	t := &local{title: matchdName(m), draws: d, batches: true}
-	var sessions []*matchd
+	var sessions []*Answerer
 	for range 2 {
-		s, err := e.Begin(worldClient.Name)
+		s, err := e.Begin(WorldClient.Name)
 		if err != nil {
 			return nil, err
 		}
-		x := &matchd{session: s}
+		x := &Answerer{Session: s}
 		sessions, t.answerers = append(sessions, x), append(t.answerers, x)
 	}
 	t.end = func() {
 		for _, x := range sessions {
-			x.session.End()
+			x.Session.End()
 		}
 		_ = e.Close() // only read from
 	}
@@ -142,21 +142,21 @@ func newMatchd(store *snapshot.Store, m snapshot.Memory, w *world.World, d *draw
 
 func matchdName(m snapshot.Memory) string { return "matchd " + string(m) }
 
-// worldClient may see all of the world.
-var worldClient = engine.Client{Name: "bench", Grants: []engine.Grant{{
+// WorldClient may see all of a world.
+var WorldClient = engine.Client{Name: "bench", Grants: []engine.Grant{{
 	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true,
 }}}
 
-// matchd answers from a session of an engine.
-type matchd struct {
-	session engine.Session
+// Answerer answers from a session of an engine, for one goroutine.
+type Answerer struct {
+	Session engine.Session
 	batch   engine.Batch
 }
 
 // Ask implements [ask.Answerer].
-func (m *matchd) Ask(ids [][]byte) (sum uint64) {
-	b := &m.batch
-	if m.session.Match(b, ids) != nil {
+func (a *Answerer) Ask(ids [][]byte) (sum uint64) {
+	b := &a.batch
+	if a.Session.Match(b, ids) != nil {
 		return 0 // too large: and then the sums differ
 	}
 	for i := range b.Answers {

@@ -9,11 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/matchd/matchd/bench"
 	"github.com/matchd/matchd/bench/world"
-	"github.com/matchd/matchd/snapshot"
 )
 
 // Config measures listings and lookups with a cache and without.
@@ -91,19 +89,12 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 		c.Log = func(string, ...any) {}
 	}
 	w := &world.World{IDs: c.IDs, Seed: c.Seed}
-	if c.Store == "" {
-		dir, err := os.MkdirTemp(c.Dir, "matchd-cache-")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		c.Log("building a snapshot of %d ids", c.IDs)
-		c.Store = filepath.Join(dir, "store")
-		if _, err := w.Publish(ctx, c.Store); err != nil {
-			return nil, err
-		}
+	dir, err := os.MkdirTemp(c.Dir, "matchd-cache-")
+	if err != nil {
+		return nil, err
 	}
-	store, err := snapshot.OpenStore(c.Store)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	store, err := w.Open(ctx, c.Store, dir, c.Log)
 	if err != nil {
 		return nil, err
 	}

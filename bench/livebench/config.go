@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/matchd/matchd/bench"
@@ -112,14 +111,7 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	w := &world.World{IDs: c.IDs, Seed: c.Seed}
-	if c.Store == "" {
-		c.Log("building a snapshot of %d ids", c.IDs)
-		c.Store = filepath.Join(dir, "store")
-		if _, err := w.Publish(ctx, c.Store); err != nil {
-			return nil, err
-		}
-	}
-	store, err := snapshot.OpenStore(c.Store)
+	store, err := w.Open(ctx, c.Store, dir, c.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +121,7 @@ func (c Config) Run(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	if err := e.SetClients([]engine.Client{client}); err != nil {
+	if err := e.SetClients([]engine.Client{bench.WorldClient}); err != nil {
 		return nil, err
 	}
 	if _, err := e.Reload(); err != nil {
@@ -175,7 +167,7 @@ func (c Config) measure(ctx context.Context, w *world.World, e *engine.Engine, s
 
 // take has each side take a turn; the one that begins changes from round to
 // round. Round 0 warms up.
-func (k *Case) take(round int, sides []*side, ids [][]byte, n int) error {
+func (k *Case) take(round int, sides []*bench.Answerer, ids [][]byte, n int) error {
 	rounds := []*[]float64{&k.Without, &k.Empty, &k.With}
 	sums := make([]uint64, len(sides))
 	for i := range sides {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/matchd/matchd/bench/ask"
+	"github.com/matchd/matchd/bench"
 	"github.com/matchd/matchd/bench/world"
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/event"
@@ -13,48 +13,22 @@ import (
 	"github.com/matchd/matchd/snapshot"
 )
 
-// client may see all of the world.
-var client = engine.Client{Name: "bench", Grants: []engine.Grant{{
-	Tenant: world.Tenant, Segments: []string{engine.All}, Namespaces: []string{engine.All}, Customers: true,
-}}}
-
-// side answers from a session of an engine.
-type side struct {
-	session engine.Session
-	batch   engine.Batch
-}
-
-// Ask implements [ask.Answerer].
-func (s *side) Ask(ids [][]byte) (sum uint64) {
-	b := &s.batch
-	if s.session.Match(b, ids) != nil {
-		return 0 // too large: and then the sums differ
-	}
-	for i := range b.Answers {
-		profiles := b.Profiles(&b.Answers[i])
-		for k := range profiles {
-			sum += ask.SumAnswer(b.Customer(&profiles[k]), b.Segments(&profiles[k]))
-		}
-	}
-	return sum
-}
-
 // open begins a session without an overlay, one beside an empty one, and one
 // beside live. end ends those.
-func open(e *engine.Engine, live *overlay.Overlay) (sides []*side, end func(), err error) {
+func open(e *engine.Engine, live *overlay.Overlay) (sides []*bench.Answerer, end func(), err error) {
 	end = func() {
 		for _, s := range sides {
-			s.session.End()
+			s.Session.End()
 		}
 	}
 	for _, o := range []*overlay.Overlay{nil, overlay.New(0), live} {
 		e.SetOverlay(o)
-		s, err := e.Begin(client.Name)
+		s, err := e.Begin(bench.WorldClient.Name)
 		if err != nil {
 			end()
 			return nil, nil, err
 		}
-		sides = append(sides, &side{session: s})
+		sides = append(sides, &bench.Answerer{Session: s})
 	}
 	return sides, end, nil
 }
@@ -108,7 +82,7 @@ func (c Config) overlay(w *world.World, store *snapshot.Store) (*overlay.Overlay
 
 // changeOf is the live change of a person.
 func changeOf(w *world.World, names *event.Names, person int) (overlay.Change, error) {
-	e := event.Bound{At: w.AsOf().UnixNano() + int64(person), Client: client.Name}
+	e := event.Bound{At: w.AsOf().UnixNano() + int64(person), Client: bench.WorldClient.Name}
 	switch person % 3 {
 	case 0:
 		key, _, err := names.Namespaces.AppendKey(nil, w.AppendText(nil, person*world.PerPerson))

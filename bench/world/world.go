@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"time"
 
 	"github.com/matchd/matchd/index"
@@ -133,6 +134,16 @@ func (w *World) dictionaries() (snapshot.Dictionaries, error) {
 		d.Tenants = append(d.Tenants, snapshot.Tenant{Name: Neighbour, LegalBasis: snapshot.Consent, ConsentMaxAge: 36})
 	}
 	return d, err
+}
+
+// Open opens the store in path or, where that is empty, one in dir, into which it
+// publishes the world first, and says so.
+func (w *World) Open(ctx context.Context, path, dir string, log func(string, ...any)) (*snapshot.Store, error) {
+	if path != "" {
+		return snapshot.OpenStore(path)
+	}
+	log("building a snapshot of %d ids", w.IDs)
+	return w.Publish(ctx, filepath.Join(dir, "store"))
 }
 
 // Publish writes the world's snapshot into a new store in dir.
