@@ -115,14 +115,11 @@ func (c *Changes) fits(r eventlog.Record) error {
 	if err != nil {
 		return err
 	}
-	if b.Key == "" {
+	if b.Key == "" || b.Key == c.key {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.heeded(r.Seq, &b); err != nil || b.Key == c.key {
-		return err
-	}
 	if names := (event.Names{Key: c.key, Former: c.former}); !names.Knows(b.Key) {
 		return fmt.Errorf("%w: the log belongs to a store whose key is %s, and this one's is %s", overlay.ErrKey, b.Key, c.key)
 	}

@@ -62,10 +62,19 @@ type Delivered struct {
 // [ErrNoChanges] where no store takes any, or [ErrNotReady] where one that does has
 // no snapshot open: what it knows is not known.
 func (p *Pools) Deliver(list []event.Event, wanted func(p Pool, e *event.Event) bool) (*Delivery, error) {
+	return p.DeliverAmong(p.list, list, wanted)
+}
+
+// DeliverAmong is [Pools.Deliver] for some of the stores: of others nothing is asked.
+func (p *Pools) DeliverAmong(some []Pool, list []event.Event, wanted func(p Pool, e *event.Event) bool) (*Delivery, error) {
 	d := &Delivery{list: list}
 	var pools []Pool
+	takes := 0
 	for _, o := range p.list {
 		if o.changes == nil {
+			continue
+		}
+		if takes++; !slices.Contains(some, o) {
 			continue
 		}
 		names := o.changes.bindsTo()
@@ -78,7 +87,7 @@ func (p *Pools) Deliver(list []event.Event, wanted func(p Pool, e *event.Event) 
 	if len(d.to) == 0 {
 		return nil, ErrNoChanges
 	}
-	d.several = len(d.to) > 1
+	d.several = takes > 1
 	for i := range list {
 		known := false
 		for k := range d.to {

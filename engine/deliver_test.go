@@ -201,4 +201,9 @@ func TestDeliverNowhere(t *testing.T) {
 	if _, err := p.Deliver(events(t, annOut), all); !errors.Is(err, engine.ErrNotReady) {
 		t.Errorf("%v", err)
 	}
+	d, err := p.DeliverAmong(p.All()[:1], events(t, annOut), all)
+	ok(t, err)
+	if out := must(d.Take("shop"))(t); toldOf(out[0]) != "a" {
+		t.Errorf("of one that is open: %s", toldOf(out[0]))
+	}
 }

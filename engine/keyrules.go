@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/matchd/matchd/engine/event"
@@ -50,12 +51,18 @@ func (g *generation) madeBy(rules map[string][]string) error {
 	return nil
 }
 
-// heeded refuses a change that the open snapshot was built without, and that is by
-// other rules. A leader sends one, or the snapshot was swapped while it was on its
-// way. c.mu is held.
+// heeded says why a change cannot be obeyed that the open snapshot was built without,
+// and that is by other rules: a leader sends one which has such a snapshot already. A
+// follower takes it all the same, since it could not come to what that snapshot
+// contains without, nor to what was changed after. c.mu is held.
 func (c *Changes) heeded(seq uint64, b *event.Bound) error {
 	if c.gen == nil || b.Normalised == "" || seq <= c.gen.Knows(c.log.ID().String()) {
 		return nil
 	}
-	return c.gen.canHeed(b)
+	err := c.gen.canHeed(b)
+	var is *snapshot.OtherRulesError
+	if c.follower != nil && errors.As(err, &is) {
+		return fmt.Errorf("snapshot %s: %w; give this store the leader's", c.gen.name, is)
+	}
+	return err
 }

@@ -36,7 +36,7 @@ func (e *Engine) withdraw() error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	if e.serveNothing() {
-		e.opts.Log.Error("answers nothing any more", "error", err)
+		e.opts.Log.Error("answers nothing any more, until it is started with the folder of the log, or with a follower's", "error", err)
 	}
 	return err
 }

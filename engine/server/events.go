@@ -23,6 +23,7 @@ var (
 	problemNoEvents   = &problem{status: 400, detail: "there is no change in the body: send one a line, or a JSON array of them"}
 	problemManyEvents = &problem{status: 413, detail: "a request has at most 5000 changes; split it"}
 	problemNoLog      = &problem{status: 501, detail: "this daemon takes no live changes: its store has no events in the config"}
+	problemTaker      = &problem{status: 503, detail: "a store that takes live changes has no snapshot open yet: whether these are for it is not known, so none is taken; send them again", header: retryLater}
 	problemLog        = &problem{status: 503, detail: "the log of live changes has failed, and takes none until the daemon is restarted on a sound disk with space; lookups go on", header: retryLater}
 )
 
@@ -122,7 +123,7 @@ func (s *Server) take(client *caller, list []change, now time.Time) *problem {
 	case errors.Is(err, engine.ErrNoChanges):
 		return problemNoLog
 	case err != nil:
-		return problemNotReady
+		return problemTaker
 	}
 	if p := s.following(d); p != nil {
 		return p
@@ -130,7 +131,7 @@ func (s *Server) take(client *caller, list []change, now time.Time) *problem {
 	delivered, err := d.Take(client.name)
 	switch {
 	case errors.Is(err, engine.ErrNotReady):
-		return problemNotReady
+		return problemTaker
 	case err != nil:
 		return problemLog
 	}

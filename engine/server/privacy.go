@@ -161,12 +161,10 @@ var problemNoTenant = &problem{status: http.StatusNotFound, detail: "no store th
 
 // erase has those of the chosen stores take an erasure that have the tenant.
 func (s *Server) erase(r *http.Request, chosen []engine.Pool, e *event.Event) (receipts []StoreReceipt, _ *problem) {
-	d, err := s.pools.Deliver([]event.Event{*e}, func(p engine.Pool, e *event.Event) bool {
-		return slices.Contains(chosen, p) && hasAny(p, e.Concerns())
-	})
+	d, err := s.pools.DeliverAmong(chosen, []event.Event{*e}, func(p engine.Pool, e *event.Event) bool { return hasAny(p, e.Concerns()) })
 	switch {
 	case errors.Is(err, engine.ErrNotReady):
-		return nil, problemNotReady
+		return nil, problemTaker
 	case err != nil: // there is no log
 		return nil, problemNoTenant
 	}
