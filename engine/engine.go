@@ -104,6 +104,8 @@ type Engine struct {
 
 	changes *Changes // nil where no live changes are taken
 
+	withdrawn atomic.Bool // see [Engine.Withdrawn]
+
 	reload  sync.Mutex     // held while a snapshot is opened; guards the next two
 	numbers uint64         // of generations
 	closed  bool           // Close was called

@@ -213,11 +213,14 @@ func TestWatch(t *testing.T) {
 		expect("a good one", 4, 2, good)
 		ok(t, store.SetLog(strings.Repeat("ab", 16))) // by another daemon, to which people tell that they opt out
 		expect("a log that is not open", 4, 2, snapshot.Current{})
-		if e.Ready() {
-			t.Error("it is ready without the store's log")
+		if e.Ready() || !e.Withdrawn() {
+			t.Error("it goes on without the store's log")
 		}
 		ok(t, os.Remove(filepath.Join(store.Dir(), "LOG")))
 		expect("a log that was given up", 5, 2, good)
+		if e.Withdrawn() {
+			t.Error("it is withdrawn for good")
+		}
 		cancel()
 		<-stopped
 		ok(t, e.Close())

@@ -30,7 +30,8 @@ func (e *Engine) heeds() error {
 func (e *Engine) withdraw() error {
 	err := e.heeds()
 	var unheeded *snapshot.OtherLogError
-	if !errors.As(err, &unheeded) {
+	e.withdrawn.Store(errors.As(err, &unheeded))
+	if unheeded == nil {
 		return nil
 	}
 	e.reload.Lock()
@@ -40,6 +41,10 @@ func (e *Engine) withdraw() error {
 	}
 	return err
 }
+
+// Withdrawn reports whether the engine answers nothing because the store was given a
+// log of live changes that it has not open.
+func (e *Engine) Withdrawn() bool { return e.withdrawn.Load() }
 
 // contained is up to where a snapshot contains a log that ends at a record. Where
 // it was made with more than there is, what was accepted is missing in the log.

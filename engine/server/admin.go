@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -129,6 +130,8 @@ func (s *Server) unready() *problem {
 	switch {
 	case s.draining.Load():
 		return problemDraining
+	case slices.ContainsFunc(s.pools.All(), func(p engine.Pool) bool { return p.Withdrawn() }):
+		return problemWithdrawn
 	case !s.pools.Ready():
 		return problemNotReady
 	}

@@ -44,6 +44,7 @@ var (
 	problemBusy        = &problem{status: 503, close: true, detail: "too many connections", header: retryLater}
 	problemAudit       = &problem{status: 503, detail: "the audit log takes no entry", header: retryLater}
 	problemNotReady    = &problem{status: 503, detail: "no snapshot is open yet", header: retryLater}
+	problemWithdrawn   = &problem{status: 503, detail: "a store has a log of live changes that is not open here: nothing is answered without it; give the store's events in the config", header: retryLater}
 	problemVersion     = &problem{status: 505, close: true, detail: "send HTTP/1.1 or HTTP/1.0"}
 	problemDraining    = &problem{status: 503, detail: "the daemon is stopping", close: true}
 )

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/index"
@@ -154,4 +157,27 @@ func TestPrivacyOfSeveralStores(t *testing.T) {
 			t.Errorf("store %d has %d records", i, seq)
 		}
 	}
+}
+
+// A store that another daemon gives a log of live changes is answered from no more,
+// and ready says why.
+func TestWithdrawn(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	r := start(t, Options{Pools: newPools(t, store)})
+	e := r.pools.All()[0]
+	if got := r.ask(t, "GET", "/health/ready", "", ""); got.status != http.StatusOK {
+		t.Fatalf("before: %+v", got)
+	}
+	must(t, store.SetLog(strings.Repeat("ab", 16)))
+	ctx, stop := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop()
+	watching.Go(func() { e.Watch(ctx, time.Millisecond) })
+	until(t, "that it withdraws", func() bool { return !e.Ready() })
+	if got := r.ask(t, "GET", "/health/ready", "", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "log of live changes") {
+		t.Errorf("ready: %+v", got)
+	}
+	checkProblem(t, r.ask(t, "GET", "/v1/match?id="+maidOne, "acme", ""), http.StatusServiceUnavailable)
 }
