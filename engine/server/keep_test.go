@@ -12,19 +12,16 @@ import (
 
 	"github.com/matchd/matchd/engine"
 	"github.com/matchd/matchd/engine/audit"
+	"github.com/matchd/matchd/snapshot"
 )
 
-// TestKeep removes a kept snapshot with an erased customer when the time is up,
-// says so in the audit log, and makes the daemon unready while she is in what is
-// served.
-func TestKeep(t *testing.T) {
-	store := newStore(t)
-	publish(t, store, asOf)
-	var at atomic.Int64
-	at.Store(now.UnixNano())
+// erasesWithin opens a store for live changes, unready where the erased stay in it for
+// longer, by a clock that passed is ahead of now.
+func erasesWithin(t *testing.T, store *snapshot.Store, within time.Duration, passed *atomic.Int64) *engine.Pools {
+	t.Helper()
 	e, err := engine.New(engine.Options{
-		Store: store, Now: func() time.Time { return time.Unix(0, at.Load()) },
-		Retention: engine.Retention{EraseWithin: time.Hour, Unready: true},
+		Store: store, Now: func() time.Time { return now.Add(time.Duration(passed.Load())) },
+		Retention: engine.Retention{EraseWithin: within, Unready: true},
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, e.Close()) })
@@ -33,6 +30,18 @@ func TestKeep(t *testing.T) {
 	must(t, e.OpenChanges(filepath.Join(t.TempDir(), "log")))
 	pools, err := engine.NewPools(engine.Pool{Name: "pool", Engine: e})
 	must(t, err)
+	return pools
+}
+
+// TestKeep removes a kept snapshot with an erased customer when the time is up,
+// says so in the audit log, and makes the daemon unready while she is in what is
+// served.
+func TestKeep(t *testing.T) {
+	store := newStore(t)
+	publish(t, store, asOf)
+	var passed atomic.Int64
+	pools := erasesWithin(t, store, time.Hour, &passed)
+	e := pools.All()[0]
 	path := filepath.Join(t.TempDir(), "audit.ndjson")
 	log, err := audit.Open(path)
 	must(t, err)
@@ -44,7 +53,7 @@ func TestKeep(t *testing.T) {
 	publish(t, store, asOf.Add(time.Second))
 	_, err = e.Reload()
 	must(t, err)
-	at.Add(int64(2 * time.Hour))
+	passed.Store(int64(2 * time.Hour))
 	ready := func() int { return do(t, "GET", "http://"+r.AdminAddr()+"/health/ready", "", "").status }
 	if got := ready(); got != 200 {
 		t.Errorf("before it was looked for: %d", got)

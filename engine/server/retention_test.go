@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -68,17 +67,8 @@ func TestOverdueSaysSo(t *testing.T) {
 	s := newStore(t)
 	publish(t, s, asOf)
 	var passed atomic.Int64
-	e, err := engine.New(engine.Options{
-		Store: s, Now: func() time.Time { return now.Add(time.Duration(passed.Load())) },
-		Retention: engine.Retention{EraseWithin: time.Hour, Unready: true},
-	})
-	must(t, err)
-	t.Cleanup(func() { must(t, e.Close()) })
-	_, err = e.Reload()
-	must(t, err)
-	must(t, e.OpenChanges(filepath.Join(t.TempDir(), "log")))
-	pools, err := engine.NewPools(engine.Pool{Name: "store", Engine: e})
-	must(t, err)
+	pools := erasesWithin(t, s, time.Hour, &passed)
+	e := pools.All()[0]
 	acme := client("acme", grant("acme", true))
 	acme.Scopes = allScopes
 	r := start(t, Options{Pools: pools, Clients: []Client{acme}})
